@@ -1,0 +1,95 @@
+import { ClerkError, type ClerkErrorCode } from '../clerk-error.js';
+import type { MachineAuth } from './auth.js';
+import { digestOf } from './verified-tokens.js';
+
+type MachineTokenType = MachineAuth['tokenType'];
+
+/** https://clerk.com/docs/guides/development/machine-auth/overview */
+const TYPE_BY_PREFIX: Readonly<Record<string, MachineTokenType>> = {
+  ak_: 'api_key',
+  mt_: 'm2m_token',
+  oat_: 'oauth_token',
+};
+const TOKEN = /^(?:ak|mt|oat)_[A-Za-z0-9_-]{16,1024}$/;
+/** Questions to Clerk a second about tokens that are not known: invented ones must not use up what Clerk allows us. */
+const ASKED_PER_SECOND_MAX = 50;
+/** Each verification is billed; a revoked token is refused after this at the latest. */
+const KEPT_MS = 60_000;
+const TOKENS_MAX = 10_000;
+/** How Clerk says that a token is not good, whatever the reason. */
+const REFUSALS: ReadonlySet<ClerkErrorCode> = new Set(['CLERK_RESOURCE_NOT_FOUND', 'CLERK_REQUEST_INVALID']);
+
+/** The kind of an opaque machine token by its prefix; null for a session token. */
+export function machineTokenType(token: string): MachineTokenType | null {
+  const prefix = /^(?:ak|mt|oat)_/.exec(token)?.[0];
+  return prefix === undefined ? null : (TYPE_BY_PREFIX[prefix] ?? null);
+}
+
+export interface MachineTokenVerifierParts {
+  /** Asks Clerk. @throws ClerkError */
+  readonly verify: (tokenType: MachineTokenType, token: string) => Promise<MachineAuth>;
+  /** Unix time, milliseconds. */
+  readonly nowMs: () => number;
+}
+
+/** Verifies opaque machine tokens with Clerk, one call for each token and minute, however many requests bring it. */
+export class MachineTokenVerifier {
+  readonly #kept = new Map<string, { readonly auth: MachineAuth; readonly untilMs: number }>();
+  #asked = { second: 0, count: 0 };
+  readonly #underWay = new Map<string, Promise<MachineAuth>>();
+
+  constructor(private readonly parts: MachineTokenVerifierParts) {}
+
+  /**
+   * @throws ClerkError MACHINE_TOKEN_INVALID when Clerk refuses the token, or it has not the form of one
+   * @throws ClerkError CLERK_UNAVAILABLE, CLERK_RATE_LIMITED, CLERK_SECRET_KEY_REJECTED when Clerk cannot be asked
+   */
+  verify(tokenType: MachineTokenType, token: string): MachineAuth | Promise<MachineAuth> {
+    if (!TOKEN.test(token)) throw invalid();
+    const digest = digestOf(token);
+    const kept = this.#kept.get(digest);
+    if (kept !== undefined && kept.untilMs > this.parts.nowMs()) return kept.auth;
+    const underWay = this.#underWay.get(digest);
+    if (underWay !== undefined) return underWay;
+    this.#countQuestion();
+    const asking = this.#ask({ tokenType, token, digest });
+    this.#underWay.set(digest, asking);
+    return asking;
+  }
+
+  /** @throws ClerkError CLERK_RATE_LIMITED when this second's questions are used up */
+  #countQuestion(): void {
+    const second = Math.floor(this.parts.nowMs() / 1_000);
+    if (this.#asked.second !== second) this.#asked = { second, count: 0 };
+    this.#asked.count += 1;
+    if (this.#asked.count <= ASKED_PER_SECOND_MAX) return;
+    throw new ClerkError('CLERK_RATE_LIMITED', 'Too many unknown machine tokens at once.', {
+      retryAfterSeconds: 1,
+    });
+  }
+
+  async #ask(question: { tokenType: MachineTokenType; token: string; digest: string }): Promise<MachineAuth> {
+    try {
+      const auth = await this.parts.verify(question.tokenType, question.token);
+      this.#keep(question.digest, auth);
+      return auth;
+    } catch (cause) {
+      if (cause instanceof ClerkError && REFUSALS.has(cause.code)) throw invalid(cause);
+      throw cause;
+    } finally {
+      this.#underWay.delete(question.digest);
+    }
+  }
+
+  #keep(digest: string, auth: MachineAuth): void {
+    this.#kept.delete(digest);
+    this.#kept.set(digest, { auth, untilMs: this.parts.nowMs() + KEPT_MS });
+    if (this.#kept.size <= TOKENS_MAX) return;
+    const [oldest = digest] = this.#kept.keys();
+    this.#kept.delete(oldest);
+  }
+}
+
+function invalid(cause?: unknown): ClerkError {
+  return new ClerkError('MACHINE_TOKEN_INVALID', 'Clerk does not accept the machine token.', { cause });
+}

@@ -1,0 +1,134 @@
+import type { AuthorizedPartyPolicy } from '../clerk.options.js';
+import { ClerkError, type CredentialErrorCode } from '../clerk-error.js';
+import type { ActiveOrganization, SessionAuth } from './auth.js';
+import { organizationIn } from './organization-claim.js';
+import { wrongType } from './session-token.js';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** What the claims of a token must say to be accepted here. */
+export interface ClaimRules {
+  /** Null: any issuer whose key verifies. */
+  readonly issuer: string | null;
+  readonly authorizedParties: readonly string[];
+  readonly authorizedPartyPolicy: AuthorizedPartyPolicy;
+  /** Empty: `aud` is not looked at. */
+  readonly audiences: readonly string[];
+  readonly clockSkewSeconds: number;
+}
+
+/** Who a token speaks for, and between which moments. */
+export interface VerifiedSession {
+  readonly auth: SessionAuth;
+  /** Unix time, seconds, by Clerk's clock. */
+  readonly issuedAtSeconds: number;
+  /** Unix time, milliseconds; 0 when the token does not say. */
+  readonly notBeforeMs: number;
+}
+
+/**
+ * Reads the claims of a token whose signature was verified.
+ *
+ * @throws ClerkError one code for each claim that is not right, in this order: TOKEN_CLAIM_INVALID, TOKEN_TYPE_REJECTED,
+ * TOKEN_ISSUER_REJECTED, TOKEN_PARTY_REJECTED, TOKEN_AUDIENCE_REJECTED, TOKEN_EXPIRED, TOKEN_NOT_YET_VALID,
+ * TOKEN_ISSUED_IN_FUTURE, SESSION_PENDING
+ * @see https://clerk.com/docs/guides/sessions/session-tokens
+ */
+export function readSessionClaims(claims: Json, rules: ClaimRules, nowMs: number): VerifiedSession {
+  const userId = text(claims, 'sub');
+  if (!userId.startsWith('user_')) throw wrongType();
+  const sessionId = text(claims, 'sid');
+  checkIssuer(text(claims, 'iss'), rules);
+  checkAuthorizedParty(claims['azp'], rules);
+  checkAudience(claims['aud'], rules);
+  const times = checkTimes(claims, rules.clockSkewSeconds * 1_000, nowMs);
+  checkStatus(claims['sts']);
+  const organization: ActiveOrganization | null = organizationIn(claims);
+  const auth: SessionAuth = {
+    tokenType: 'session_token',
+    userId,
+    sessionId,
+    organization,
+    actorId: actorIn(claims['act']),
+    expiresAtMs: times.expiresAtMs,
+    claims: Object.freeze(claims),
+  };
+  return {
+    auth: Object.freeze(auth),
+    issuedAtSeconds: times.issuedAtSeconds,
+    notBeforeMs: times.notBeforeMs,
+  };
+}
+
+function checkIssuer(issuer: string, rules: ClaimRules): void {
+  if (rules.issuer !== null && issuer !== rules.issuer) {
+    throw refused('TOKEN_ISSUER_REJECTED', 'was issued by another Clerk instance than the configured one');
+  }
+}
+
+function checkAuthorizedParty(party: unknown, rules: ClaimRules): void {
+  if (rules.authorizedPartyPolicy === 'off') return;
+  if (party === undefined && rules.authorizedPartyPolicy === 'allow-missing') return;
+  if (typeof party !== 'string' || !rules.authorizedParties.includes(party)) {
+    throw refused('TOKEN_PARTY_REJECTED', 'was issued to an origin that is not one of authorizedParties');
+  }
+}
+
+function checkAudience(audience: unknown, { audiences }: ClaimRules): void {
+  if (audiences.length === 0) return;
+  const named: readonly unknown[] = Array.isArray(audience) ? audience : [audience];
+  if (!named.some((name) => typeof name === 'string' && audiences.includes(name))) {
+    throw refused('TOKEN_AUDIENCE_REJECTED', 'is not for the configured audience');
+  }
+}
+
+function checkTimes(claims: Json, skewMs: number, nowMs: number) {
+  const expiresAtMs = seconds(claims, 'exp') * 1_000;
+  const issuedAtSeconds = seconds(claims, 'iat');
+  const notBeforeMs = claims['nbf'] === undefined ? 0 : seconds(claims, 'nbf') * 1_000;
+  if (expiresAtMs <= nowMs - skewMs) throw refused('TOKEN_EXPIRED', 'has expired; get a new one');
+  if (notBeforeMs > nowMs + skewMs) throw refused('TOKEN_NOT_YET_VALID', 'is not valid yet');
+  if (issuedAtSeconds * 1_000 > nowMs + skewMs) {
+    throw refused('TOKEN_ISSUED_IN_FUTURE', 'was issued in the future; check the clock of this machine');
+  }
+  return { expiresAtMs, issuedAtSeconds, notBeforeMs };
+}
+
+function checkStatus(status: unknown): void {
+  if (status === 'pending') {
+    throw refused(
+      'SESSION_PENDING',
+      'belongs to a session that still has tasks to finish before it counts as signed in',
+    );
+  }
+  if (status !== undefined && status !== 'active') throw invalid('sts');
+}
+
+function actorIn(actor: unknown): string | null {
+  if (actor === undefined || actor === null) return null;
+  const subject: unknown = typeof actor === 'object' && 'sub' in actor ? actor.sub : undefined;
+  // An impersonation that cannot be read must not pass for the user.
+  if (typeof subject !== 'string' || subject === '') throw invalid('act');
+  return subject;
+}
+
+function text(claims: Json, name: string): string {
+  const value = claims[name];
+  if (typeof value !== 'string' || value === '') throw invalid(name);
+  return value;
+}
+
+/** RFC 7519 NumericDate: seconds, fractions allowed. Beyond the year 9999 it is no time. */
+function seconds(claims: Json, name: string): number {
+  const value = claims[name];
+  if (typeof value !== 'number' || !(value >= 0 && value < 253_402_300_800)) throw invalid(name);
+  return value;
+}
+
+function invalid(name: string): ClerkError {
+  return new ClerkError('TOKEN_CLAIM_INVALID', `The token's claim ${name} is missing or malformed.`);
+}
+
+function refused(code: CredentialErrorCode, what: string): ClerkError {
+  return new ClerkError(code, `The token ${what}.`);
+}

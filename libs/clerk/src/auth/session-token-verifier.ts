@@ -1,0 +1,59 @@
+import { constants, type KeyObject, verify } from 'node:crypto';
+
+import { ClerkError } from '../clerk-error.js';
+import type { SessionAuth } from './auth.js';
+import type { Revocations } from './revocations.js';
+import { type ClaimRules, readSessionClaims, type VerifiedSession } from './session-claims.js';
+import { type DecodedToken, decodeSessionToken } from './session-token.js';
+import type { TokenKeys } from './token-keys.js';
+import { digestOf, type VerifiedTokens } from './verified-tokens.js';
+
+export interface SessionTokenVerifierParts {
+  readonly keys: TokenKeys;
+  readonly rules: ClaimRules;
+  readonly verifiedTokens: VerifiedTokens;
+  readonly revocations: Revocations;
+  /** Unix time, milliseconds. */
+  readonly nowMs: () => number;
+}
+
+/** Verifies session tokens: RS256 with a kept key object, and a bounded memory of tokens that were verified before. */
+export class SessionTokenVerifier {
+  constructor(private readonly parts: SessionTokenVerifierParts) {}
+
+  /**
+   * Who the token speaks for. Answers at once (no promise) whenever the key is at hand; every call checks expiry, start and
+   * revocation.
+   *
+   * @throws ClerkError TOKEN_* or SESSION_* when the token is refused; USER_DELETED
+   * @throws ClerkError CLERK_UNAVAILABLE, CLERK_RATE_LIMITED, CLERK_SECRET_KEY_REJECTED when no key can be had now
+   */
+  verify(token: string): SessionAuth | Promise<SessionAuth> {
+    const digest = digestOf(token);
+    const known = this.parts.verifiedTokens.get(digest, this.parts.nowMs());
+    if (known !== null) return this.#admit(known);
+    const decoded = decodeSessionToken(token);
+    const key = this.parts.keys.find(decoded.keyId);
+    if (key !== null) return this.#verifyWith(key, decoded, digest);
+    return this.parts.keys.load(decoded.keyId).then((loaded) => this.#verifyWith(loaded, decoded, digest));
+  }
+
+  #verifyWith(key: KeyObject, decoded: DecodedToken, digest: string): SessionAuth {
+    if (!hasValidSignature(key, decoded)) {
+      throw new ClerkError('TOKEN_SIGNATURE_INVALID', 'The signature of the token is not valid.');
+    }
+    const nowMs = this.parts.nowMs();
+    const session = readSessionClaims(decoded.claims, this.parts.rules, nowMs);
+    this.parts.verifiedTokens.set(digest, session, nowMs);
+    return this.#admit(session);
+  }
+
+  #admit(session: VerifiedSession): SessionAuth {
+    this.parts.revocations.check(session);
+    return session.auth;
+  }
+}
+
+function hasValidSignature(key: KeyObject, { signedPart, signature }: DecodedToken): boolean {
+  return verify('sha256', Buffer.from(signedPart), { key, padding: constants.RSA_PKCS1_PADDING }, signature);
+}
