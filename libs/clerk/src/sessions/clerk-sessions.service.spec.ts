@@ -1,0 +1,106 @@
+import { Logger } from '@nestjs/common';
+
+import { ClerkError, type ClerkErrorCode } from '../clerk-error.js';
+import { ClerkSessions } from './clerk-sessions.service.js';
+import { MemorySessionCache } from './memory-session-cache.js';
+import { type CachedSession, SessionCache } from './session-cache.js';
+
+const ACTIVE: CachedSession = { id: 'sess_1', userId: 'user_1', status: 'active', expireAtMs: 100_000 };
+
+class BrokenSessionCache extends SessionCache {
+  get = broken;
+  set = broken;
+  delete = broken;
+}
+
+function broken(): Promise<never> {
+  return Promise.reject(new ClerkError('CACHE_UNAVAILABLE', 'Redis is down.'));
+}
+
+function setUp(cache?: SessionCache) {
+  const clock = { nowMs: 0 };
+  const clerk = { session: ACTIVE, calls: 0, failure: null as ClerkErrorCode | null };
+  const revoked = new Set<string>();
+  const inDoubt = new Set<string>();
+  const sessions = new ClerkSessions({
+    cache: cache ?? new MemorySessionCache(() => clock.nowMs),
+    fetchSession: async () => {
+      clerk.calls += 1;
+      await Promise.resolve();
+      if (clerk.failure !== null) throw new ClerkError(clerk.failure, 'no');
+      return clerk.session;
+    },
+    revokeSession: () => Promise.resolve(),
+    isRevoked: (id) => revoked.has(id),
+    isUserInDoubt: (id) => inDoubt.has(id),
+    onRevoked: (id) => revoked.add(id),
+    ttlMs: 60_000,
+    nowMs: () => clock.nowMs,
+  });
+  return { sessions, clerk, clock, inDoubt };
+}
+
+beforeAll(() => Logger.overrideLogger(false));
+
+describe('a session', () => {
+  it('is asked about once, however many ask, and remembered for as long as the option says', async () => {
+    const { sessions, clerk, clock } = setUp();
+    const answers = await Promise.all(Array.from({ length: 20 }, () => sessions.validate('sess_1')));
+    expect(answers).toEqual(Array.from({ length: 20 }, () => ({ outcome: 'active', session: ACTIVE })));
+    clock.nowMs = 59_999;
+    await sessions.validate('sess_1');
+    expect(clerk.calls).toBe(1);
+    clock.nowMs = 60_000;
+    await sessions.validate('sess_1');
+    expect(clerk.calls).toBe(2);
+  });
+
+  it('is never remembered beyond its own end', async () => {
+    const { sessions, clock, clerk } = setUp();
+    clock.nowMs = 90_000;
+    await sessions.validate('sess_1');
+    clock.nowMs = 100_000;
+    expect(await sessions.validate('sess_1')).toEqual({ outcome: 'inactive', status: 'expired' });
+    expect(clerk.calls).toBe(2);
+  });
+
+  it('that has ended, or is not there, is said to be so and asked about again', async () => {
+    const { sessions, clerk } = setUp();
+    clerk.session = { ...ACTIVE, status: 'ended' };
+    expect(await sessions.validate('sess_1')).toEqual({ outcome: 'inactive', status: 'ended' });
+    clerk.failure = 'CLERK_RESOURCE_NOT_FOUND';
+    expect(await sessions.validate('sess_1')).toEqual({ outcome: 'unknown' });
+    expect(clerk.calls).toBe(2);
+  });
+
+  it('that is revoked is inactive at once, whatever is remembered', async () => {
+    const { sessions, clerk } = setUp();
+    await sessions.validate('sess_1');
+    await sessions.revoke('sess_1');
+    expect(await sessions.validate('sess_1')).toEqual({ outcome: 'inactive', status: 'revoked' });
+    expect(clerk.calls).toBe(1);
+  });
+
+  it('of a user who was banned is asked about anew', async () => {
+    const { sessions, clerk, inDoubt } = setUp();
+    await sessions.validate('sess_1');
+    inDoubt.add('user_1');
+    clerk.session = { ...ACTIVE, status: 'revoked' };
+    expect(await sessions.validate('sess_1')).toEqual({ outcome: 'inactive', status: 'revoked' });
+  });
+
+  it('that nobody can tell about is an outage', async () => {
+    const { sessions, clerk } = setUp();
+    clerk.failure = 'CLERK_UNAVAILABLE';
+    await expect(sessions.validate('sess_1')).rejects.toMatchObject({ code: 'CLERK_UNAVAILABLE' });
+  });
+
+  it('is answered by Clerk while the cache is down', async () => {
+    const { sessions, clerk } = setUp(new BrokenSessionCache());
+    expect(await sessions.validate('sess_1')).toMatchObject({ outcome: 'active' });
+    expect(await sessions.validate('sess_1')).toMatchObject({ outcome: 'active' });
+    expect(clerk.calls).toBe(2);
+    await sessions.revoke('sess_1');
+    expect(await sessions.validate('sess_1')).toEqual({ outcome: 'inactive', status: 'revoked' });
+  });
+});

@@ -1,0 +1,99 @@
+import { Logger } from '@nestjs/common';
+
+import { ClerkError } from '../clerk-error.js';
+import type { CachedSession, SessionCache } from './session-cache.js';
+
+/** Where a session stands. */
+export type SessionValidation =
+  | { readonly outcome: 'active'; readonly session: CachedSession }
+  /** `status` is Clerk's: ended, removed, revoked, expired, abandoned, replaced, pending. */
+  | { readonly outcome: 'inactive'; readonly status: string }
+  | { readonly outcome: 'unknown' };
+
+export interface ClerkSessionsParts {
+  readonly cache: SessionCache;
+  /** Asks Clerk. @throws ClerkError */
+  readonly fetchSession: (sessionId: string) => Promise<CachedSession>;
+  /** Asks Clerk to revoke. @throws ClerkError */
+  readonly revokeSession: (sessionId: string) => Promise<unknown>;
+  readonly isRevoked: (sessionId: string) => boolean;
+  /** Whether what is remembered of this user's sessions may be out of date. */
+  readonly isUserInDoubt: (userId: string) => boolean;
+  /** Called once a session was revoked: its tokens are refused from then on. */
+  readonly onRevoked: (sessionId: string) => void;
+  /** Longest time an answer is remembered, milliseconds. */
+  readonly ttlMs: number;
+  /** Unix time, milliseconds. */
+  readonly nowMs: () => number;
+}
+
+/** Whether sessions are alive: from the cache, else from Clerk. One request is in flight for each session. */
+export class ClerkSessions {
+  readonly #logger = new Logger(ClerkSessions.name);
+  readonly #underWay = new Map<string, Promise<SessionValidation>>();
+
+  constructor(private readonly parts: ClerkSessionsParts) {}
+
+  /** @throws ClerkError CLERK_UNAVAILABLE, CLERK_RATE_LIMITED, CLERK_SECRET_KEY_REJECTED when neither knows */
+  async validate(sessionId: string): Promise<SessionValidation> {
+    if (this.parts.isRevoked(sessionId)) return { outcome: 'inactive', status: 'revoked' };
+    const cached = await this.#cached(sessionId);
+    if (cached !== null && !this.parts.isUserInDoubt(cached.userId)) return this.#judge(cached);
+    const underWay = this.#underWay.get(sessionId) ?? this.#ask(sessionId);
+    this.#underWay.set(sessionId, underWay);
+    return underWay;
+  }
+
+  /** Ends a session at Clerk. Its tokens are refused by this process at once. @throws ClerkError */
+  async revoke(sessionId: string): Promise<void> {
+    await this.parts.revokeSession(sessionId);
+    await this.forget(sessionId);
+  }
+
+  /** Refuses the session's tokens from now on, and what the cache says of it. */
+  async forget(sessionId: string): Promise<void> {
+    this.parts.onRevoked(sessionId);
+    await this.#recover(this.parts.cache.delete(sessionId), undefined);
+  }
+
+  async #ask(sessionId: string): Promise<SessionValidation> {
+    try {
+      const session = await this.parts.fetchSession(sessionId);
+      // Revoked while Clerk was asked: the answer may be older than that.
+      if (this.parts.isRevoked(sessionId)) return { outcome: 'inactive', status: 'revoked' };
+      const validation = this.#judge(session);
+      if (validation.outcome === 'active') {
+        const ttlMs = Math.min(this.parts.ttlMs, session.expireAtMs - this.parts.nowMs());
+        await this.#recover(this.parts.cache.set(session, ttlMs), undefined);
+      }
+      return validation;
+    } catch (error) {
+      if (error instanceof ClerkError && error.code === 'CLERK_RESOURCE_NOT_FOUND')
+        return { outcome: 'unknown' };
+      throw error;
+    } finally {
+      this.#underWay.delete(sessionId);
+    }
+  }
+
+  #judge(session: CachedSession): SessionValidation {
+    if (session.status !== 'active') return { outcome: 'inactive', status: session.status };
+    if (session.expireAtMs <= this.parts.nowMs()) return { outcome: 'inactive', status: 'expired' };
+    return { outcome: 'active', session };
+  }
+
+  #cached(sessionId: string): Promise<CachedSession | null> {
+    return this.#recover(this.parts.cache.get(sessionId), null);
+  }
+
+  /** The cache only saves calls: without it Clerk is asked, and what it should have forgotten runs out by itself. */
+  async #recover<T>(call: Promise<T>, fallback: T): Promise<T> {
+    try {
+      return await call;
+    } catch (error) {
+      if (!(error instanceof ClerkError && error.code === 'CACHE_UNAVAILABLE')) throw error;
+      this.#logger.warn(`The session cache does not answer: ${error.message}`);
+      return fallback;
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import type { Cluster, Redis } from 'ioredis';
+
+import { ClerkError } from '../clerk-error.js';
+import { type CachedSession, SessionCache } from './session-cache.js';
+
+/** A cache that is slower than this is of no use: Clerk itself answers in a quarter of a second. */
+const ANSWER_MS_MAX = 1_000;
+
+/** Sessions in Redis, shared by every process of one Clerk instance. */
+export class RedisSessionCache extends SessionCache {
+  /** @param instance tells Clerk instances on one Redis apart. */
+  constructor(
+    private readonly redis: Redis | Cluster,
+    private readonly instance: string,
+  ) {
+    super();
+  }
+
+  async get(sessionId: string): Promise<CachedSession | null> {
+    return parseSession(await answer(this.redis.get(this.#key(sessionId))), sessionId);
+  }
+
+  async set(session: CachedSession, ttlMs: number): Promise<void> {
+    await answer(this.redis.set(this.#key(session.id), JSON.stringify(session), 'PX', ttlMs));
+  }
+
+  async delete(sessionId: string): Promise<void> {
+    await answer(this.redis.del(this.#key(sessionId)));
+  }
+
+  #key(sessionId: string): string {
+    return `clerk:${this.instance}:session:${sessionId}`;
+  }
+}
+
+/** Null for anything that is not the session asked for: what others wrote there is not taken for it. */
+function parseSession(text: string | null, sessionId: string): CachedSession | null {
+  if (text === null) return null;
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null) return null;
+    const { id, userId, status, expireAtMs }: Readonly<Record<string, unknown>> = { ...value };
+    if (id !== sessionId || typeof userId !== 'string' || typeof status !== 'string') return null;
+    return typeof expireAtMs === 'number' ? { id, userId, status, expireAtMs } : null;
+  } catch {
+    // Not JSON: as good as nothing.
+    return null;
+  }
+}
+
+async function answer<T>(call: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error('timeout')), ANSWER_MS_MAX);
+  });
+  try {
+    return await Promise.race([call, deadline]);
+  } catch (cause) {
+    throw new ClerkError('CACHE_UNAVAILABLE', `Redis gave no answer in ${ANSWER_MS_MAX} ms, or refused.`, {
+      cause,
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}

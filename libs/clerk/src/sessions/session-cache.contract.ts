@@ -1,0 +1,39 @@
+import { randomUUID } from 'node:crypto';
+
+import type { CachedSession, SessionCache } from './session-cache.js';
+
+/** What every session cache must hold to. `wait` lets time pass for it. */
+export function describeSessionCache(
+  create: () => { cache: SessionCache; wait: (ms: number) => Promise<void> },
+): void {
+  const session = (): CachedSession => ({
+    id: `sess_${randomUUID()}`,
+    userId: 'user_1',
+    status: 'active',
+    expireAtMs: 1_900_000_000_000,
+  });
+
+  it('gives back what was stored, and nothing else', async () => {
+    const { cache } = create();
+    const stored = session();
+    await cache.set(stored, 60_000);
+    expect(await cache.get(stored.id)).toEqual(stored);
+    expect(await cache.get(session().id)).toBeNull();
+  });
+
+  it('keeps an entry no longer than it was told', async () => {
+    const { cache, wait } = create();
+    const stored = session();
+    await cache.set(stored, 40);
+    await wait(60);
+    expect(await cache.get(stored.id)).toBeNull();
+  });
+
+  it('forgets what is deleted', async () => {
+    const { cache } = create();
+    const stored = session();
+    await cache.set(stored, 60_000);
+    await cache.delete(stored.id);
+    expect(await cache.get(stored.id)).toBeNull();
+  });
+}
