@@ -1,0 +1,45 @@
+import type { UserProfile } from './mirrored-user.js';
+import { isJsonObject, parseStorableJson, textOrNull, timeMsOrNull } from './storable-json.js';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/**
+ * The profile in a Clerk user object: `data` of `user.created` and `user.updated`, or `raw` of the SDK's `User`. Null when
+ * it is not one (no `user_…` id, or no time at all).
+ *
+ * A missing `updated_at` counts as `timestampMs` (the envelope's), a missing `created_at` as `updated_at`.
+ *
+ * @see https://clerk.com/docs/reference/backend/types/backend-user
+ */
+export function parseClerkUser(json: unknown, timestampMs?: number): UserProfile | null {
+  if (!isJsonObject(json)) return null;
+  const user = parseStorableJson(JSON.stringify(json));
+  if (!isJsonObject(user)) return null;
+  const clerkId = textOrNull(user['id']);
+  const updatedAtMs = timeMsOrNull(user['updated_at']) ?? timeMsOrNull(timestampMs);
+  if (clerkId === null || !clerkId.startsWith('user_') || updatedAtMs === null) return null;
+  return {
+    clerkId,
+    email: primaryEmailOf(user),
+    firstName: textOrNull(user['first_name']),
+    lastName: textOrNull(user['last_name']),
+    username: textOrNull(user['username']),
+    imageUrl: textOrNull(user['image_url']),
+    isActive: !INACTIVE_FLAGS.some((flag) => user[flag] === true),
+    metadata: isJsonObject(user['public_metadata']) ? user['public_metadata'] : {},
+    createdAt: new Date(timeMsOrNull(user['created_at']) ?? updatedAtMs),
+    updatedAt: new Date(updatedAtMs),
+  };
+}
+
+const INACTIVE_FLAGS = ['banned', 'locked', 'deprovisioned'] as const;
+
+/** The address that `primary_email_address_id` names; another address of the user is never taken for it. */
+function primaryEmailOf(user: Json): string | null {
+  const primaryId = textOrNull(user['primary_email_address_id']);
+  const addresses: readonly unknown[] = Array.isArray(user['email_addresses']) ? user['email_addresses'] : [];
+  const primary = addresses.find(
+    (address): address is Json => primaryId !== null && isJsonObject(address) && address['id'] === primaryId,
+  );
+  return textOrNull(primary?.['email_address']);
+}

@@ -1,0 +1,93 @@
+import type { Auth } from '../auth/auth.js';
+import { sessionRevoked, userDeleted } from '../auth/revocations.js';
+import { ClerkError } from '../clerk-error.js';
+import { parseClerkUser } from './clerk-user.js';
+import type { MirroredUser } from './mirrored-user.js';
+import type { UserLookup, UserMirror } from './user-mirror.js';
+
+export interface UserSync {
+  /** Whether the user was new to the database. */
+  readonly outcome: 'created' | 'updated' | 'unchanged';
+  readonly user: MirroredUser;
+}
+
+export interface ClerkUsersParts {
+  readonly mirror: UserMirror;
+  /** The user as Clerk sends it in webhooks (`raw` of the SDK's `User`). @throws ClerkError */
+  readonly fetchUser: (userId: string) => Promise<unknown>;
+}
+
+/** The users in the database, and how they get there when no webhook has brought them yet. */
+export class ClerkUsers {
+  readonly #syncing = new Map<string, Promise<UserSync>>();
+
+  constructor(private readonly parts: ClerkUsersParts) {}
+
+  /** What the database knows of a user. Clerk is not asked. @throws ClerkError DATABASE_UNAVAILABLE */
+  find(clerkId: string): Promise<UserLookup> {
+    return this.parts.mirror.find(clerkId);
+  }
+
+  /**
+   * The user that a token speaks for. One who is not in the database yet is fetched from Clerk and stored.
+   *
+   * @throws ClerkError NOT_ALLOWED when the token speaks for no user
+   * @throws ClerkError USER_DELETED, SESSION_REVOKED when the user is deleted; banned or locked
+   * @throws ClerkError DATABASE_UNAVAILABLE, CLERK_UNAVAILABLE, CLERK_RATE_LIMITED, CLERK_SECRET_KEY_REJECTED
+   */
+  async require(auth: Auth): Promise<MirroredUser> {
+    const clerkId = userIdOf(auth);
+    const found = await this.find(clerkId);
+    if (found.outcome === 'deleted') throw userDeleted();
+    const user = found.outcome === 'found' ? found.user : (await this.sync(clerkId)).user;
+    if (!user.isActive) throw sessionRevoked();
+    return user;
+  }
+
+  /**
+   * Fetches a user from Clerk and applies what comes as a webhook would be: a newer state in the database stays. One request
+   * is in flight for each user, however many ask.
+   *
+   * @throws ClerkError USER_DELETED when the user is deleted, here or at Clerk
+   * @throws ClerkError DATABASE_UNAVAILABLE, CLERK_UNAVAILABLE, CLERK_RATE_LIMITED, CLERK_SECRET_KEY_REJECTED
+   */
+  sync(clerkId: string): Promise<UserSync> {
+    const underWay = this.#syncing.get(clerkId);
+    if (underWay !== undefined) return underWay;
+    const syncing = this.#sync(clerkId).finally(() => this.#syncing.delete(clerkId));
+    this.#syncing.set(clerkId, syncing);
+    return syncing;
+  }
+
+  async #sync(clerkId: string): Promise<UserSync> {
+    const profile = parseClerkUser(await this.#fetch(clerkId));
+    if (profile === null || profile.clerkId !== clerkId) {
+      throw new ClerkError(
+        'CLERK_UNAVAILABLE',
+        'Clerk answered with something that is not the user asked for.',
+      );
+    }
+    const updatedAtMs = profile.updatedAt.getTime();
+    const version = { updatedAtMs, timestampMs: updatedAtMs, deliveryId: '' };
+    const applied = await this.parts.mirror.upsert(profile, version);
+    if (applied.outcome === 'created' || applied.outcome === 'updated') return applied;
+    const found = await this.find(clerkId);
+    if (found.outcome === 'found') return { outcome: 'unchanged', user: found.user };
+    throw userDeleted();
+  }
+
+  async #fetch(clerkId: string): Promise<unknown> {
+    try {
+      return await this.parts.fetchUser(clerkId);
+    } catch (error) {
+      if (error instanceof ClerkError && error.code === 'CLERK_RESOURCE_NOT_FOUND') throw userDeleted();
+      throw error;
+    }
+  }
+}
+
+function userIdOf(auth: Auth): string {
+  if (auth.tokenType === 'session_token') return auth.userId;
+  if (auth.subject.startsWith('user_')) return auth.subject;
+  throw new ClerkError('NOT_ALLOWED', 'The token stands for no user.');
+}

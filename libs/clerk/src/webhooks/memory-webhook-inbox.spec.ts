@@ -1,0 +1,48 @@
+import { MemoryUserMirror } from '../users/memory-user-mirror.js';
+import { MemoryWebhookInbox } from './memory-webhook-inbox.js';
+import { ATTEMPTS_MAX } from './retry-delay.js';
+import type { WebhookDelivery } from './webhook-delivery.js';
+import { describeWebhookInbox } from './webhook-inbox.contract.js';
+
+const delivery = (id: string): WebhookDelivery => ({
+  id,
+  type: 'session.created',
+  entityId: 'sess_1',
+  userId: null,
+  timestampMs: 1,
+  instanceId: null,
+  payload: {},
+});
+
+describe('webhooks in memory', () => {
+  describeWebhookInbox(() => {
+    const users = new MemoryUserMirror();
+    return { users, inbox: new MemoryWebhookInbox(users, { nowMs: Date.now }) };
+  });
+
+  it('are bounded: what does not fit is refused, so that Clerk sends it again', async () => {
+    const inbox = new MemoryWebhookInbox(new MemoryUserMirror(), { nowMs: Date.now, deliveriesMax: 2 });
+    await inbox.store(delivery('msg_1'));
+    await inbox.store(delivery('msg_2'));
+    await expect(inbox.store(delivery('msg_3'))).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+  });
+
+  it('are tried again with growing pauses, and parked as dead in the end', async () => {
+    const clock = { nowMs: 0 };
+    const inbox = new MemoryWebhookInbox(new MemoryUserMirror(), { nowMs: () => clock.nowMs });
+    await inbox.store(delivery('msg_1'));
+    const fail = () => inbox.drainOne(() => Promise.reject(new Error('no')));
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+      expect(await fail()).toMatchObject({
+        outcome: 'failed',
+        attempts: attempt,
+        isDead: attempt === ATTEMPTS_MAX,
+      });
+      clock.nowMs += 0.79 * 5_000 * 2 ** (attempt - 1);
+      expect(await fail()).toEqual({ outcome: 'idle' });
+      clock.nowMs += 0.42 * 5_000 * 2 ** (attempt - 1);
+    }
+    expect(await fail()).toEqual({ outcome: 'idle' });
+    expect(await inbox.store(delivery('msg_1'))).toBe('stored');
+  });
+});

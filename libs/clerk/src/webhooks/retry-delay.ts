@@ -1,0 +1,18 @@
+/** After this many failed attempts a delivery is parked as `dead`, about 45 minutes after the first. */
+export const ATTEMPTS_MAX = 10;
+
+const FIRST_DELAY_MS = 5_000;
+
+/**
+ * How long to wait after the `attempts`-th failure: 5 s, doubled each time, give or take 20 % so that what failed together
+ * does not come back together. `random` is in [0, 1).
+ */
+export function retryDelayMs(attempts: number, random: number): number {
+  return Math.round(FIRST_DELAY_MS * 2 ** (attempts - 1) * (0.8 + 0.4 * random));
+}
+
+/** What may be written down about a failure: its code or class, never its message, which may quote data. */
+export function failureName(cause: unknown): string {
+  if (!(cause instanceof Error)) return 'unknown';
+  return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.name;
+}

@@ -1,0 +1,66 @@
+import { isJsonObject, parseStorableJson, textOrNull, timeMsOrNull } from '../users/storable-json.js';
+import type { VerifiedHeaders } from './webhook-signature.js';
+
+/** A verified webhook, as received. */
+export interface WebhookDelivery {
+  /** `svix-id`: the same on every attempt, endpoint and replay. The idempotency key. */
+  readonly id: string;
+  /** Clerk's event type, or `unknown` for a signed body that is not a Clerk event. */
+  readonly type: string;
+  /** Id of the object the event is about (`data.id`), where it has one. */
+  readonly entityId: string | null;
+  /** Whose personal data the payload may hold: it is wiped when this user is deleted. */
+  readonly userId: string | null;
+  /** The envelope's `timestamp` (else the `svix-timestamp` header). Unix time, milliseconds. */
+  readonly timestampMs: number;
+  readonly instanceId: string | null;
+  /** The whole envelope, parsed. Null where it must not be stored (`email.*`, `sms.*`), is no Clerk event, or was wiped. */
+  readonly payload: Readonly<Record<string, unknown>> | null;
+}
+
+/** These bodies carry one-time codes and the text of messages. */
+const NEVER_STORED = /^(?:email|sms)\./;
+
+/** Reads a body whose signature was verified. Never throws: what is signed is acknowledged, whatever it holds. */
+export function parseWebhookDelivery(rawBody: Uint8Array, verified: VerifiedHeaders): WebhookDelivery {
+  const envelope = parseEnvelope(rawBody);
+  const type = textOrNull(envelope['type']);
+  const { id, timestampMs } = verified;
+  if (type === null) {
+    return {
+      id,
+      type: 'unknown',
+      entityId: null,
+      userId: null,
+      timestampMs,
+      instanceId: null,
+      payload: null,
+    };
+  }
+  const data = isJsonObject(envelope['data']) ? envelope['data'] : {};
+  return {
+    id,
+    type,
+    entityId: textOrNull(data['id']),
+    userId: userIdOf(type, data),
+    timestampMs: timeMsOrNull(envelope['timestamp']) ?? timestampMs,
+    instanceId: textOrNull(envelope['instance_id']),
+    payload: NEVER_STORED.test(type) ? null : envelope,
+  };
+}
+
+function parseEnvelope(rawBody: Uint8Array): Readonly<Record<string, unknown>> {
+  try {
+    const value = parseStorableJson(new TextDecoder().decode(rawBody));
+    return isJsonObject(value) ? value : {};
+  } catch {
+    // Not JSON, yet signed: refusing it would only have it sent again for a day.
+    return {};
+  }
+}
+
+function userIdOf(type: string, data: Readonly<Record<string, unknown>>): string | null {
+  if (type.startsWith('user.')) return textOrNull(data['id']);
+  const member = isJsonObject(data['public_user_data']) ? data['public_user_data'] : {};
+  return textOrNull(data['user_id']) ?? textOrNull(member['user_id']);
+}

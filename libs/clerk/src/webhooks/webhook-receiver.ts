@@ -1,0 +1,47 @@
+import { ClerkError } from '../clerk-error.js';
+import type { WebhookInbox } from './webhook-inbox.js';
+import { parseWebhookDelivery } from './webhook-delivery.js';
+import { verifyWebhookSignature, type WebhookHeaders } from './webhook-signature.js';
+
+export interface ReceivedWebhook {
+  /** `duplicate`: this delivery was stored before, and is handled once all the same. */
+  readonly outcome: 'stored' | 'duplicate';
+  /** `svix-id` */
+  readonly deliveryId: string;
+}
+
+export interface WebhookReceiverParts {
+  readonly inbox: WebhookInbox;
+  /** Signing keys, of which any may match: see `decodeWebhookSecret`. */
+  readonly keys: readonly Buffer[];
+  /** Called after a delivery was stored; must return at once. */
+  readonly onStored: () => void;
+  /** Unix time, milliseconds. */
+  readonly nowMs: () => number;
+}
+
+/** Where a webhook comes in: what it resolves for is kept, what it rejects was not taken. */
+export class WebhookReceiver {
+  constructor(private readonly parts: WebhookReceiverParts) {}
+
+  /**
+   * Verifies and stores one delivery. Resolves after commit; idempotent by delivery id; safe to call concurrently.
+   *
+   * @throws ClerkError WEBHOOK_HEADERS_INVALID, WEBHOOK_SIGNATURE_INVALID, WEBHOOK_TIMESTAMP_OUT_OF_TOLERANCE: not Clerk's
+   * @throws ClerkError DATABASE_UNAVAILABLE within 5 s: Clerk will send it again
+   * @throws ClerkError OPTIONS_INVALID when no signing secret is configured
+   */
+  async receive(rawBody: Uint8Array, headers: WebhookHeaders): Promise<ReceivedWebhook> {
+    const { inbox, keys, onStored, nowMs } = this.parts;
+    if (keys.length === 0) {
+      throw new ClerkError(
+        'OPTIONS_INVALID',
+        'No webhook can be verified: set CLERK_WEBHOOK_SECRET (or the option webhookSecrets) to the signing secret of the endpoint.',
+      );
+    }
+    const verified = verifyWebhookSignature({ rawBody, headers }, keys, nowMs());
+    const outcome = await inbox.store(parseWebhookDelivery(rawBody, verified));
+    if (outcome === 'stored') onStored();
+    return { outcome, deliveryId: verified.id };
+  }
+}
