@@ -1,0 +1,73 @@
+import type { KeyObject } from 'node:crypto';
+
+import type { Cluster, Redis } from 'ioredis';
+
+import type { ClerkDatabase } from './clerk-database.js';
+
+/** Whether a token's `azp` (the origin it was minted for) must be one of `authorizedParties`. */
+export type AuthorizedPartyPolicy = 'strict' | 'allow-missing' | 'off';
+
+/**
+ * Options of `ClerkModule.register()`. What is left out is read from the environment variable named beside it, through
+ * `@nestjs/config`; a given option wins over the variable.
+ */
+export interface ClerkModuleOptions {
+  /** `sk_test_…` or `sk_live_…`. Env `CLERK_SECRET_KEY`. Needed for every call to Clerk, JWKS included. */
+  readonly secretKey?: string;
+  /** `pk_test_…` or `pk_live_…`. Env `CLERK_PUBLISHABLE_KEY`. Pins the issuer that tokens must name. */
+  readonly publishableKey?: string;
+  /** PEM public key: tokens verify without any network. Env `CLERK_JWT_KEY`. */
+  readonly jwtKey?: string;
+  /** `whsec_…`, one or several (any may match). Env `CLERK_WEBHOOK_SECRET` or `CLERK_WEBHOOK_SIGNING_SECRET`, comma-separated. */
+  readonly webhookSecrets?: string | readonly string[];
+  /** Origin of the Backend API. Env `CLERK_API_URL`. @default 'https://api.clerk.com' */
+  readonly apiUrl?: string;
+  /** How long `validateSession` may answer from cache, seconds, integer, 1–2592000. Env `CLERK_SESSION_DURATION`. @default 86400 */
+  readonly sessionDurationSeconds?: number;
+  /** How long a verified token may be kept, seconds, integer, 0–86400, never past its `exp`; 0 keeps none. Env `CLERK_JWT_TTL`. @default 3600 */
+  readonly verifiedTokenTtlSeconds?: number;
+  /** Overrides the issuer that `publishableKey` names. An `https:` origin. */
+  readonly issuer?: string;
+  /** Origins that may use the tokens. Given: the policy is `strict` unless `authorizedPartyPolicy` says otherwise. */
+  readonly authorizedParties?: readonly string[];
+  /** @default 'strict' when `authorizedParties` is given, else 'off' */
+  readonly authorizedPartyPolicy?: AuthorizedPartyPolicy;
+  /** Given: a token must carry one of these in `aud`. */
+  readonly audience?: string | readonly string[];
+  /** Tolerated clock difference, seconds, 0–60. @default 5 */
+  readonly clockSkewSeconds?: number;
+  /** Longest wait for one answer from Clerk, milliseconds, integer, 100–30000. @default 5000 */
+  readonly requestTimeoutMs?: number;
+  /** How long the last good JWKS is served while Clerk cannot be reached, seconds, integer, 0–604800. @default 86400 */
+  readonly jwksStaleSecondsMax?: number;
+  /** Least time between two JWKS requests caused by an unknown key id, seconds, integer, 1–3600. @default 30 */
+  readonly unknownKeyCooldownSeconds?: number;
+  /** Largest webhook body, bytes, integer, 1024–10485760. @default 1048576 */
+  readonly webhookBodyBytesMax?: number;
+  /** The host's `PrismaClient`. Left out: users and webhooks are kept in this process only, and boot says so. */
+  readonly database?: ClerkDatabase;
+  /** Shares the session cache between instances. Left out: each process has its own. */
+  readonly redis?: Redis | Cluster;
+}
+
+/** The options as the code reads them: complete and checked. */
+export interface ResolvedOptions {
+  readonly secretKey: string | null;
+  readonly publishableKey: string | null;
+  readonly jwtKey: { readonly pem: string; readonly key: KeyObject } | null;
+  readonly webhookKeys: readonly Buffer[];
+  readonly apiUrl: string;
+  readonly issuer: string | null;
+  readonly authorizedParties: readonly string[];
+  readonly authorizedPartyPolicy: AuthorizedPartyPolicy;
+  readonly audiences: readonly string[];
+  readonly sessionDurationSeconds: number;
+  readonly verifiedTokenTtlSeconds: number;
+  readonly clockSkewSeconds: number;
+  readonly requestTimeoutMs: number;
+  readonly jwksStaleSecondsMax: number;
+  readonly unknownKeyCooldownSeconds: number;
+  readonly webhookBodyBytesMax: number;
+  readonly database: ClerkDatabase | null;
+  readonly redis: Redis | Cluster | null;
+}

@@ -1,0 +1,34 @@
+export type { ActiveOrganization, Auth, MachineAuth, SessionAuth, TokenType } from './auth/auth.js';
+export { AcceptTokens, CurrentAuth, CurrentUser, OptionalAuth, Public } from './auth/auth.decorators.js';
+export {
+  Authorize,
+  DenyImpersonation,
+  RequireFeature,
+  RequireOrganization,
+  RequirePermission,
+  RequirePlan,
+  RequireReverification,
+  RequireRole,
+  Scopes,
+} from './auth/authorization.decorators.js';
+export { ClerkAuthGuard } from './auth/clerk-auth.guard.js';
+export { ClerkExceptionFilter } from './auth/clerk-exception.filter.js';
+export { ClerkHttpException, problemOf, type Problem } from './auth/http-errors.js';
+export type { Condition, Requirement } from './auth/requirement.js';
+export type { Reverification, ReverificationWindow } from './auth/reverification.js';
+export { RequestAuthenticator } from './auth/request-authenticator.js';
+export { ClerkError, type ClerkErrorCode } from './clerk-error.js';
+export type { ClerkDatabase, ClerkDatabaseConnection } from './clerk-database.js';
+export { ClerkModule } from './clerk.module.js';
+export type { ClerkModuleExtras } from './clerk.module-definition.js';
+export type { AuthorizedPartyPolicy, ClerkModuleOptions } from './clerk.options.js';
+export { ClerkService } from './clerk.service.js';
+export type { CachedSession } from './sessions/session-cache.js';
+export type { SessionValidation } from './sessions/clerk-sessions.service.js';
+export type { UserSync } from './users/clerk-users.service.js';
+export type { MirroredUser } from './users/mirrored-user.js';
+export type { UserLookup } from './users/user-mirror.js';
+export type { ClerkEvent, ClerkEventOf } from './webhooks/clerk-event.js';
+export { OnClerkEvent } from './webhooks/clerk-event-handlers.js';
+export type { ReceivedWebhook } from './webhooks/webhook-receiver.js';
+export type { WebhookHeaders } from './webhooks/webhook-signature.js';

@@ -1,0 +1,34 @@
+import type { ResolvedOptions } from './clerk.options.js';
+import { OptionReader, type OptionSources } from './option-reader.js';
+
+/**
+ * Fills in defaults and checks every option.
+ *
+ * @throws ClerkError OPTIONS_INVALID with one line for each problem: the option, its variable, and the fix; never a value
+ */
+export function resolveOptions(sources: OptionSources): ResolvedOptions {
+  const reader = new OptionReader(sources);
+  const secretKey = reader.key('secretKey', 'CLERK_SECRET_KEY', /^sk_(?:test|live)_\S+$/);
+  const jwtKey = reader.jwtKey();
+  const publishableKey = reader.key('publishableKey', 'CLERK_PUBLISHABLE_KEY', /^pk_(?:test|live)_\S+$/);
+  if (secretKey === null && jwtKey === null && !reader.hasProblems()) {
+    reader.report(
+      'secretKey (CLERK_SECRET_KEY) is missing: set it, or jwtKey (CLERK_JWT_KEY) to verify tokens without calling Clerk',
+    );
+  }
+  const resolved: ResolvedOptions = {
+    secretKey,
+    publishableKey,
+    jwtKey,
+    webhookKeys: reader.webhookKeys(),
+    apiUrl: reader.origin('apiUrl', 'CLERK_API_URL') ?? 'https://api.clerk.com',
+    issuer: reader.origin('issuer') ?? reader.issuerOf(publishableKey),
+    ...reader.parties(),
+    audiences: [sources.options.audience ?? []].flat(),
+    ...reader.numbers(),
+    database: sources.options.database ?? null,
+    redis: sources.options.redis ?? null,
+  };
+  reader.throwProblems();
+  return resolved;
+}
