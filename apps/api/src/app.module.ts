@@ -1,0 +1,38 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { ConfigModule } from '@nestjs/config';
+import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import { ClerkAuthGuard } from 'nest-clerk';
+
+import { ChatModule } from './chat/chat.module.js';
+import { ClerkHostModule } from './clerk/clerk-host.module.js';
+import type { Environment } from './config/environment.js';
+import { DatabaseModule } from './database/database.module.js';
+import { HealthController } from './health/health.controller.js';
+import { ConnectionDrain } from './http/connection-drain.js';
+import { ProblemDetailsFilter } from './http/problem-details.filter.js';
+import { RedisModule } from './redis/redis.module.js';
+import { UsersModule } from './users/users.module.js';
+
+/** The whole service. Every route is guarded unless it says `@Public(true)`. */
+@Module({})
+export class AppModule {
+  static register(environment: Environment): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }),
+        DatabaseModule.register(environment.database),
+        RedisModule.register(environment.redisUrls),
+        ClerkHostModule.register(environment),
+        UsersModule,
+        ChatModule.register(environment),
+      ],
+      controllers: [HealthController],
+      providers: [
+        ConnectionDrain,
+        { provide: APP_GUARD, useClass: ClerkAuthGuard },
+        { provide: APP_FILTER, useClass: ProblemDetailsFilter },
+      ],
+    };
+  }
+}

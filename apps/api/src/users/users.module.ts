@@ -1,0 +1,7 @@
+import { Module } from '@nestjs/common';
+
+import { UserAccess } from './user-access.js';
+import { UsersController } from './users.controller.js';
+
+@Module({ controllers: [UsersController], providers: [UserAccess], exports: [UserAccess] })
+export class UsersModule {}
