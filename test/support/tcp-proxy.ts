@@ -1,0 +1,67 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** A way to a server on this machine that can be cut, or made to swallow everything. */
+export class TcpProxy {
+  private readonly sockets = new Set<Socket>();
+  private isSwallowing = false;
+
+  private constructor(
+    private readonly server: Server,
+    readonly port: number,
+  ) {}
+
+  static async to(port: number, host = '127.0.0.1'): Promise<TcpProxy> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    const proxy = new TcpProxy(server, typeof address === 'object' && address !== null ? address.port : 0);
+    server.on('connection', (near) => proxy.join(near, connect(port, host)));
+    return proxy;
+  }
+
+  /** Drops every connection and takes no new one, as a server that is down. */
+  async cut(): Promise<void> {
+    this.drop();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  async restore(): Promise<void> {
+    this.isSwallowing = false;
+    this.drop();
+    if (!this.server.listening) {
+      await new Promise<void>((resolve) => this.server.listen(this.port, '127.0.0.1', resolve));
+    }
+  }
+
+  /** Connections stay, and nothing comes through them, as behind a firewall that drops packets. */
+  swallow(): void {
+    this.isSwallowing = true;
+  }
+
+  async close(): Promise<void> {
+    this.drop();
+    if (this.server.listening) await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private drop(): void {
+    for (const socket of this.sockets) socket.destroy();
+    this.sockets.clear();
+  }
+
+  private join(near: Socket, far: Socket): void {
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      this.sockets.add(from);
+      from.on('data', (chunk) => {
+        if (!this.isSwallowing) to.write(chunk);
+      });
+      from.on('error', () => to.destroy());
+      from.on('close', () => {
+        this.sockets.delete(from);
+        to.destroy();
+      });
+    }
+  }
+}
