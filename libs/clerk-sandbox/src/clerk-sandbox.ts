@@ -20,7 +20,7 @@ import { type SessionTokenOverrides, SessionTokens } from './tokens/session-toke
 import { type SigningKey, SigningKeys } from './tokens/signing-keys.js';
 import { WebhookDeliverer } from './webhooks/webhook-deliverer.js';
 
-/** The Frontend API's host. `.test` is reserved (RFC 2606): no such host can ever be real. */
+/** `.test` is reserved (RFC 2606): no such host can ever be real. */
 const FRONTEND_API = 'clerk.sandbox.test';
 
 export interface ClerkSandboxOptions {
@@ -32,6 +32,8 @@ export interface ClerkSandboxOptions {
   readonly secretKey?: string;
   /** Where webhooks go. A secret (`whsec_…`) is made where none is given. */
   readonly webhookEndpoints?: readonly { readonly url: string; readonly secret?: string }[];
+  /** Host of the Frontend API: the issuer, and what the publishable key names. @default 'clerk.sandbox.test' */
+  readonly frontendApi?: string;
   /** Life of a session token, seconds. @default 60, as with Clerk */
   readonly sessionTokenSeconds?: number;
   /** Multiplies the delays of the webhook retry schedule. @default 1; 0.001 turns 5 s into 5 ms */
@@ -59,8 +61,8 @@ export class ClerkSandbox {
   /** Origin of the Backend API: `CLERK_API_URL`. */
   url = '';
   readonly secretKey: string;
-  readonly publishableKey = `pk_test_${Buffer.from(`${FRONTEND_API}$`).toString('base64')}`;
-  readonly issuer = `https://${FRONTEND_API}`;
+  readonly publishableKey: string;
+  readonly issuer: string;
   readonly instanceId = createId('ins', Date.now());
   readonly users: Users;
   readonly sessions: Sessions;
@@ -96,6 +98,9 @@ export class ClerkSandbox {
 
   private constructor(options: ClerkSandboxOptions) {
     const now = options.now ?? Date.now;
+    const frontendApi = options.frontendApi ?? FRONTEND_API;
+    this.issuer = `https://${frontendApi}`;
+    this.publishableKey = `pk_test_${Buffer.from(`${frontendApi}$`).toString('base64')}`;
     this.secretKey = options.secretKey ?? `sk_test_${createId('sandbox', now()).slice('sandbox_'.length)}`;
     this.webhooks = new WebhookDeliverer({
       now,
