@@ -1,0 +1,43 @@
+import { ClerkError } from '../clerk-error.js';
+import { toClerkError } from './clerk-failure.js';
+
+/** What became of one request. */
+export type Answer<T> =
+  | { readonly outcome: 'answered'; readonly value: T }
+  | { readonly outcome: 'failed'; readonly error: ClerkError };
+
+export interface Question<T> {
+  /** Names the call in messages. */
+  readonly what: string;
+  readonly request: () => Promise<T>;
+  /** Longest wait for the answer, milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** Makes one request of the official client, which knows no timeout. Never rejects. */
+export async function ask<T>({ what, request, timeoutMs }: Question<T>): Promise<Answer<T>> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_resolve, reject) => {
+    const late = new ClerkError('CLERK_UNAVAILABLE', `Clerk gave no answer in ${timeoutMs} ms (${what}).`);
+    timer = setTimeout(() => reject(late), timeoutMs);
+  });
+  try {
+    return { outcome: 'answered', value: requireJson(await Promise.race([request(), timeout]), what) };
+  } catch (cause) {
+    return { outcome: 'failed', error: toClerkError(cause, what) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The value that was answered. @throws ClerkError the failure */
+export function valueOf<T>(answer: Answer<T>): T {
+  if (answer.outcome === 'answered') return answer.value;
+  throw answer.error;
+}
+
+/** The client hands a body of any type but `application/json` over as text: a proxy's page would pass for a user. */
+function requireJson<T>(answer: T, what: string): T {
+  if (typeof answer === 'object' && answer !== null) return answer;
+  throw new ClerkError('CLERK_UNAVAILABLE', `Clerk answered with something that is not JSON (${what}).`);
+}
