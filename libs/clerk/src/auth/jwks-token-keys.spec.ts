@@ -100,6 +100,41 @@ describe('the keys that Clerk publishes', () => {
     expect(await codeOf(keys.load('b'))).toBe('found');
   });
 
+  it.each([
+    ['as long as it asks', 7, 7_000],
+    ['a second at least', 0, 1_000],
+    ['a minute at most', 3_600, 60_000],
+  ])(
+    'are not asked for again by a Clerk that asked for a pause: %s',
+    async (_name, retryAfterSeconds, pauseMs) => {
+      const { keys, clerk, clock } = setUp();
+      clerk.answer = new ClerkError('CLERK_RATE_LIMITED', 'pause', { retryAfterSeconds });
+      expect(await codeOf(keys.load('a'))).toBe('CLERK_RATE_LIMITED');
+      clerk.answer = { keys: [KEY_A] };
+      clock.nowMs += pauseMs - 1;
+      await expect(keys.load('a')).rejects.toMatchObject({ code: 'CLERK_RATE_LIMITED', retryAfterSeconds });
+      expect(clerk.calls).toBe(1);
+      clock.nowMs += 1;
+      expect(await codeOf(keys.load('a'))).toBe('found');
+      expect(clerk.calls).toBe(2);
+    },
+  );
+
+  it('are served on, without a request, while Clerk asks for a pause', async () => {
+    const { keys, clerk, clock } = setUp();
+    await keys.load('a');
+    clerk.answer = new ClerkError('CLERK_RATE_LIMITED', 'pause', { retryAfterSeconds: 30 });
+    clock.nowMs += 5 * MINUTE_MS + 1;
+    for (let second = 0; second < 30; second += 1) {
+      expect(keys.find('a')).not.toBeNull();
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.nowMs += 1_000;
+    }
+    expect(clerk.calls).toBe(2);
+    expect(keys.find('a')).not.toBeNull();
+    expect(clerk.calls).toBe(3);
+  });
+
   it.each<[string, unknown]>([
     ['text', '<html>'],
     ['null', null],

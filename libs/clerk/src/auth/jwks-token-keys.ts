@@ -7,6 +7,8 @@ import { parseJwks, TokenKeys } from './token-keys.js';
 const FRESH_MS = 300_000;
 /** After a failure nobody asks again before this: Clerk is down for all of us. */
 const FAILURE_PAUSE_MS = 1_000;
+/** Clerk may ask for a longer pause, and gets it up to this: keys that change meanwhile are not seen before. */
+const ASKED_PAUSE_MS_MAX = 60_000;
 
 export interface JwksTokenKeysOptions {
   /** `GET /v1/jwks`, with a timeout. @throws ClerkError */
@@ -21,7 +23,8 @@ export interface JwksTokenKeysOptions {
 
 interface Failure {
   readonly error: ClerkError;
-  readonly atMs: number;
+  /** Unix time, milliseconds: nobody asks before. */
+  readonly pauseUntilMs: number;
 }
 
 /**
@@ -77,7 +80,7 @@ export class JwksTokenKeys extends TokenKeys {
 
   async #fetch(): Promise<void> {
     const failure = this.#failure;
-    if (failure !== null && this.options.nowMs() - failure.atMs < FAILURE_PAUSE_MS) throw failure.error;
+    if (failure !== null && this.options.nowMs() < failure.pauseUntilMs) throw failure.error;
     this.#fetching ??= this.#fetchNow().finally(() => {
       this.#fetching = null;
     });
@@ -98,10 +101,14 @@ export class JwksTokenKeys extends TokenKeys {
         cause instanceof ClerkError
           ? cause
           : new ClerkError('CLERK_UNAVAILABLE', 'The keys of Clerk could not be fetched.', { cause });
-      this.#failure = { error, atMs: this.options.nowMs() };
+      this.#failure = { error, pauseUntilMs: this.options.nowMs() + pauseMsAfter(error) };
       throw error;
     }
   }
+}
+
+function pauseMsAfter({ retryAfterSeconds = 0 }: ClerkError): number {
+  return Math.min(ASKED_PAUSE_MS_MAX, Math.max(FAILURE_PAUSE_MS, retryAfterSeconds * 1_000));
 }
 
 function unknownKey(): ClerkError {
