@@ -2,8 +2,9 @@ import { Logger } from '@nestjs/common';
 
 import { ClerkError, type ClerkErrorCode } from '../clerk-error.js';
 import { ClerkSessions } from './clerk-sessions.service.js';
+import { LayeredSessionCache } from './layered-session-cache.js';
 import { MemorySessionCache } from './memory-session-cache.js';
-import { type CachedSession, SessionCache } from './session-cache.js';
+import { type CachedSession, type KeptSession, SessionCache } from './session-cache.js';
 
 const ACTIVE: CachedSession = { id: 'sess_1', userId: 'user_1', status: 'active', expireAtMs: 100_000 };
 
@@ -11,6 +12,17 @@ class BrokenSessionCache extends SessionCache {
   get = broken;
   set = broken;
   delete = broken;
+}
+
+/** As Redis: shared, and slower than memory. */
+class CountingSessionCache extends MemorySessionCache {
+  gets = 0;
+
+  override async get(sessionId: string): Promise<KeptSession | null> {
+    this.gets += 1;
+    await new Promise((resolve) => setImmediate(resolve));
+    return super.get(sessionId);
+  }
 }
 
 function broken(): Promise<never> {
@@ -37,7 +49,7 @@ function setUp(cache?: SessionCache) {
     ttlMs: 60_000,
     nowMs: () => clock.nowMs,
   });
-  return { sessions, clerk, clock, inDoubt };
+  return { sessions, clerk, clock, revoked, inDoubt };
 }
 
 beforeAll(() => Logger.overrideLogger(false));
@@ -87,6 +99,57 @@ describe('a session', () => {
     inDoubt.add('user_1');
     clerk.session = { ...ACTIVE, status: 'revoked' };
     expect(await sessions.validate('sess_1')).toEqual({ outcome: 'inactive', status: 'revoked' });
+  });
+
+  it('is looked for by a thousand at once with one read of the shared cache and one request', async () => {
+    const nowMs = () => 0;
+    const far = new CountingSessionCache(nowMs);
+    const { sessions, clerk } = setUp(
+      new LayeredSessionCache({ near: new MemorySessionCache(nowMs), far, nowMs }),
+    );
+    const all = () => Promise.all(Array.from({ length: 1_000 }, () => sessions.validate('sess_1')));
+    expect(new Set((await all()).map(({ outcome }) => outcome))).toEqual(new Set(['active']));
+    expect({ reads: far.gets, requests: clerk.calls }).toEqual({ reads: 1, requests: 1 });
+    await all();
+    expect({ reads: far.gets, requests: clerk.calls }).toEqual({ reads: 1, requests: 1 });
+  });
+
+  it('that another process revoked, or whose user it banned, is not served from memory', async () => {
+    const nowMs = () => 0;
+    const { sessions, clerk, revoked, inDoubt } = setUp(
+      new LayeredSessionCache({
+        near: new MemorySessionCache(nowMs),
+        far: new MemorySessionCache(nowMs),
+        nowMs,
+      }),
+    );
+    await sessions.validate('sess_1');
+    inDoubt.add('user_1');
+    clerk.session = { ...ACTIVE, status: 'removed' };
+    expect(await sessions.validate('sess_1')).toEqual({ outcome: 'inactive', status: 'removed' });
+    revoked.add('sess_1');
+    expect(await sessions.validate('sess_1')).toEqual({ outcome: 'inactive', status: 'revoked' });
+    expect(clerk.calls).toBe(2);
+  });
+
+  it('that is revoked while somebody waits for the answer is inactive, and not remembered', async () => {
+    const { sessions, clerk, revoked } = setUp();
+    const asking = sessions.validate('sess_1');
+    revoked.add('sess_1');
+    expect(await asking).toEqual({ outcome: 'inactive', status: 'revoked' });
+    revoked.clear();
+    await sessions.validate('sess_1');
+    expect(clerk.calls).toBe(2);
+  });
+
+  it('that could not be asked about is asked about again by the next', async () => {
+    const { sessions, clerk } = setUp();
+    clerk.failure = 'CLERK_UNAVAILABLE';
+    const failed = await Promise.allSettled([sessions.validate('sess_1'), sessions.validate('sess_1')]);
+    expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(clerk.calls).toBe(1);
+    clerk.failure = null;
+    expect(await sessions.validate('sess_1')).toMatchObject({ outcome: 'active' });
   });
 
   it('that nobody can tell about is an outage', async () => {

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 
 import { ClerkError } from '../clerk-error.js';
+import { SingleFlight } from '../client/single-flight.js';
 import type { CachedSession, SessionCache } from './session-cache.js';
 
 /** Where a session stands. */
@@ -27,21 +28,21 @@ export interface ClerkSessionsParts {
   readonly nowMs: () => number;
 }
 
-/** Whether sessions are alive: from the cache, else from Clerk. One request is in flight for each session. */
+const REVOKED: SessionValidation = { outcome: 'inactive', status: 'revoked' };
+
+/** Whether sessions are alive: from the cache, else from Clerk. For each session one of both is asked at a time. */
 export class ClerkSessions {
   readonly #logger = new Logger(ClerkSessions.name);
-  readonly #underWay = new Map<string, Promise<SessionValidation>>();
+  readonly #underWay = new SingleFlight<SessionValidation>();
 
   constructor(private readonly parts: ClerkSessionsParts) {}
 
   /** @throws ClerkError CLERK_UNAVAILABLE, CLERK_RATE_LIMITED, CLERK_SECRET_KEY_REJECTED when neither knows */
   async validate(sessionId: string): Promise<SessionValidation> {
-    if (this.parts.isRevoked(sessionId)) return { outcome: 'inactive', status: 'revoked' };
-    const cached = await this.#cached(sessionId);
-    if (cached !== null && !this.parts.isUserInDoubt(cached.userId)) return this.#judge(cached);
-    const underWay = this.#underWay.get(sessionId) ?? this.#ask(sessionId);
-    this.#underWay.set(sessionId, underWay);
-    return underWay;
+    if (this.parts.isRevoked(sessionId)) return REVOKED;
+    const validation = await this.#underWay.run(sessionId, () => this.#find(sessionId));
+    // Revoked while somebody was asked: the answer may be older than that.
+    return this.parts.isRevoked(sessionId) ? REVOKED : validation;
   }
 
   /** Ends a session at Clerk. Its tokens are refused by this process at once. @throws ClerkError */
@@ -56,13 +57,18 @@ export class ClerkSessions {
     await this.#recover(this.parts.cache.delete(sessionId), undefined);
   }
 
+  async #find(sessionId: string): Promise<SessionValidation> {
+    const cached = await this.#cached(sessionId);
+    return cached === null || this.parts.isUserInDoubt(cached.userId)
+      ? this.#ask(sessionId)
+      : this.#judge(cached);
+  }
+
   async #ask(sessionId: string): Promise<SessionValidation> {
     try {
       const session = await this.parts.fetchSession(sessionId);
-      // Revoked while Clerk was asked: the answer may be older than that.
-      if (this.parts.isRevoked(sessionId)) return { outcome: 'inactive', status: 'revoked' };
       const validation = this.#judge(session);
-      if (validation.outcome === 'active') {
+      if (validation.outcome === 'active' && !this.parts.isRevoked(sessionId)) {
         const ttlMs = Math.min(this.parts.ttlMs, session.expireAtMs - this.parts.nowMs());
         await this.#recover(this.parts.cache.set(session, ttlMs), undefined);
       }
@@ -71,8 +77,6 @@ export class ClerkSessions {
       if (error instanceof ClerkError && error.code === 'CLERK_RESOURCE_NOT_FOUND')
         return { outcome: 'unknown' };
       throw error;
-    } finally {
-      this.#underWay.delete(sessionId);
     }
   }
 
@@ -82,8 +86,9 @@ export class ClerkSessions {
     return { outcome: 'active', session };
   }
 
-  #cached(sessionId: string): Promise<CachedSession | null> {
-    return this.#recover(this.parts.cache.get(sessionId), null);
+  async #cached(sessionId: string): Promise<CachedSession | null> {
+    const kept = await this.#recover(this.parts.cache.get(sessionId), null);
+    return kept?.session ?? null;
   }
 
   /** The cache only saves calls: without it Clerk is asked, and what it should have forgotten runs out by itself. */

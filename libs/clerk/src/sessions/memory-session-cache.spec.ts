@@ -8,7 +8,7 @@ describe('sessions in memory', () => {
       nowMs += ms;
       return Promise.resolve();
     };
-    return { cache: new MemorySessionCache(() => nowMs), wait };
+    return { cache: new MemorySessionCache(() => nowMs), wait, nowMs: () => nowMs };
   });
 
   it('are the latest ten thousand', async () => {

@@ -1,18 +1,18 @@
-import { type CachedSession, SessionCache } from './session-cache.js';
+import { type CachedSession, type KeptSession, SessionCache } from './session-cache.js';
 
 const SESSIONS_MAX = 10_000;
 
 /** Sessions in this process only: the latest 10,000. */
 export class MemorySessionCache extends SessionCache {
-  readonly #entries = new Map<string, { readonly session: CachedSession; readonly untilMs: number }>();
+  readonly #entries = new Map<string, KeptSession>();
 
   constructor(private readonly nowMs: () => number) {
     super();
   }
 
-  get(sessionId: string): Promise<CachedSession | null> {
+  get(sessionId: string): Promise<KeptSession | null> {
     const entry = this.#entries.get(sessionId);
-    return Promise.resolve(entry !== undefined && entry.untilMs > this.nowMs() ? entry.session : null);
+    return Promise.resolve(entry !== undefined && entry.untilMs > this.nowMs() ? entry : null);
   }
 
   set(session: CachedSession, ttlMs: number): Promise<void> {

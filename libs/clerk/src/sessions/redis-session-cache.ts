@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 
 import { ClerkError } from '../clerk-error.js';
-import { type CachedSession, SessionCache } from './session-cache.js';
+import { type CachedSession, type KeptSession, SessionCache } from './session-cache.js';
 
 /** A cache that is slower than this is of no use: Clerk itself answers in a quarter of a second. */
 const ANSWER_MS_MAX = 1_000;
@@ -16,12 +16,13 @@ export class RedisSessionCache extends SessionCache {
     super();
   }
 
-  async get(sessionId: string): Promise<CachedSession | null> {
-    return parseSession(await answer(this.redis.get(this.#key(sessionId))), sessionId);
+  async get(sessionId: string): Promise<KeptSession | null> {
+    return parseKept(await answer(this.redis.get(this.#key(sessionId))), sessionId);
   }
 
   async set(session: CachedSession, ttlMs: number): Promise<void> {
-    await answer(this.redis.set(this.#key(session.id), JSON.stringify(session), 'PX', ttlMs));
+    const kept: KeptSession = { session, untilMs: Date.now() + ttlMs };
+    await answer(this.redis.set(this.#key(session.id), JSON.stringify(kept), 'PX', ttlMs));
   }
 
   async delete(sessionId: string): Promise<void> {
@@ -34,18 +35,22 @@ export class RedisSessionCache extends SessionCache {
 }
 
 /** Null for anything that is not the session asked for: what others wrote there is not taken for it. */
-function parseSession(text: string | null, sessionId: string): CachedSession | null {
+function parseKept(text: string | null, sessionId: string): KeptSession | null {
   if (text === null) return null;
   try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value !== 'object' || value === null) return null;
-    const { id, userId, status, expireAtMs }: Readonly<Record<string, unknown>> = { ...value };
+    const { session, untilMs } = fieldsOf(JSON.parse(text));
+    const { id, userId, status, expireAtMs } = fieldsOf(session);
     if (id !== sessionId || typeof userId !== 'string' || typeof status !== 'string') return null;
-    return typeof expireAtMs === 'number' ? { id, userId, status, expireAtMs } : null;
+    if (typeof expireAtMs !== 'number' || typeof untilMs !== 'number') return null;
+    return { session: { id, userId, status, expireAtMs }, untilMs };
   } catch {
     // Not JSON: as good as nothing.
     return null;
   }
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
 }
 
 async function answer<T>(call: Promise<T>): Promise<T> {
