@@ -35,8 +35,10 @@ export class WebhookBodies {
     // Express runs its parsers before the middleware of any module; what is hidden before them they leave unread. Providers
     // are made before the parsers are registered, except in a testing module, where the adapter comes later still.
     host.init$.subscribe(() => {
-      if (host.httpAdapter.getType() !== 'express') return;
-      host.httpAdapter.use((req: IncomingMessage, _res: ServerResponse, next: Next) => {
+      // A microservice has none, whatever the type says.
+      const adapter: HttpAdapterHost['httpAdapter'] | null = host.httpAdapter;
+      if (adapter?.getType() !== 'express') return;
+      adapter.use((req: IncomingMessage, _res: ServerResponse, next: Next) => {
         if (this.#mayBeWebhook(req)) hideBody(req);
         next();
       });
