@@ -372,11 +372,14 @@ describe('the front door', () => {
       'ClerkError',
       'ClerkExceptionFilter',
       'ClerkHttpException',
+      'ClerkInstancesModule',
       'ClerkModule',
       'ClerkService',
+      'ClerkSockets',
       'CurrentAuth',
       'CurrentUser',
       'DenyImpersonation',
+      'InjectClerk',
       'OnClerkEvent',
       'OptionalAuth',
       'Public',
@@ -388,6 +391,8 @@ describe('the front door', () => {
       'RequireReverification',
       'RequireRole',
       'Scopes',
+      'UseClerkInstance',
+      'getClerkToken',
       'problemOf',
     ]);
   });

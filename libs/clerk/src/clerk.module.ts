@@ -7,12 +7,16 @@ import {
   type NestModule,
 } from '@nestjs/common';
 
+import { ClerkExceptionFilter } from './auth/clerk-exception.filter.js';
+import { ClerkSockets } from './auth/clerk-sockets.service.js';
 import { RequestAuthenticator } from './auth/request-authenticator.js';
+import { TransportExceptions } from './auth/transport-exceptions.js';
 import { ConfigurableModuleClass, OPTIONS_TYPE } from './clerk.module-definition.js';
 import type { ResolvedOptions } from './clerk.options.js';
 import { ClerkService } from './clerk.service.js';
-import { clerkProviders, OPTIONS } from './clerk.providers.js';
-import { ClerkUsers } from './users/clerk-users.service.js';
+import { clerkProviders } from './clerk.providers.js';
+import { OPTIONS } from './clerk.tokens.js';
+import { CurrentUsers } from './users/current-users.js';
 import { WebhookBodies } from './webhooks/webhook-bodies.js';
 
 /**
@@ -23,7 +27,17 @@ import { WebhookBodies } from './webhooks/webhook-bodies.js';
  *
  * @throws ClerkError OPTIONS_INVALID at boot, with every problem in one message
  */
-@Module({ providers: clerkProviders, exports: [ClerkService, RequestAuthenticator, ClerkUsers] })
+@Module({
+  providers: clerkProviders,
+  exports: [
+    ClerkService,
+    RequestAuthenticator,
+    CurrentUsers,
+    ClerkSockets,
+    TransportExceptions,
+    ClerkExceptionFilter,
+  ],
+})
 export class ClerkModule extends ConfigurableModuleClass implements NestModule {
   constructor(
     @Inject(OPTIONS) options: ResolvedOptions,

@@ -32,11 +32,19 @@ export interface ClerkModuleOptions {
   readonly authorizedParties?: readonly string[];
   /** @default 'strict' when `authorizedParties` is given, else 'off' */
   readonly authorizedPartyPolicy?: AuthorizedPartyPolicy;
+  /**
+   * Whether a request without an `Authorization` header may prove itself by Clerk's `__session` cookie. Needs `authorizedParties`:
+   * token and `Origin` must name one of them, so that no other site can use a visitor's cookie. @default false
+   */
+  readonly sessionCookie?: boolean;
   /** Given: a token must carry one of these in `aud`. */
   readonly audience?: string | readonly string[];
   /** Tolerated clock difference, seconds, 0–60. @default 5 */
   readonly clockSkewSeconds?: number;
-  /** Longest wait for one answer from Clerk, milliseconds, integer, 100–30000. @default 5000 */
+  /**
+   * Longest wait for one answer from Clerk, milliseconds, integer, 100–30000. A call takes twice that at most, its retries and
+   * its wait for a turn included. @default 5000
+   */
   readonly requestTimeoutMs?: number;
   /** How long the last good JWKS is served while Clerk cannot be reached, seconds, integer, 0–604800. @default 86400 */
   readonly jwksStaleSecondsMax?: number;
@@ -52,6 +60,8 @@ export interface ClerkModuleOptions {
 
 /** The options as the code reads them: complete and checked. */
 export interface ResolvedOptions {
+  /** Name of the registration. */
+  readonly instance: string;
   readonly secretKey: string | null;
   readonly publishableKey: string | null;
   readonly jwtKey: { readonly pem: string; readonly key: KeyObject } | null;
@@ -60,6 +70,7 @@ export interface ResolvedOptions {
   readonly issuer: string | null;
   readonly authorizedParties: readonly string[];
   readonly authorizedPartyPolicy: AuthorizedPartyPolicy;
+  readonly sessionCookie: boolean;
   readonly audiences: readonly string[];
   readonly sessionDurationSeconds: number;
   readonly verifiedTokenTtlSeconds: number;

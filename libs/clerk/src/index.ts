@@ -1,5 +1,12 @@
 export type { ActiveOrganization, Auth, MachineAuth, SessionAuth, TokenType } from './auth/auth.js';
-export { AcceptTokens, CurrentAuth, CurrentUser, OptionalAuth, Public } from './auth/auth.decorators.js';
+export {
+  AcceptTokens,
+  CurrentAuth,
+  CurrentUser,
+  OptionalAuth,
+  Public,
+  UseClerkInstance,
+} from './auth/auth.decorators.js';
 export {
   Authorize,
   DenyImpersonation,
@@ -11,18 +18,23 @@ export {
   RequireRole,
   Scopes,
 } from './auth/authorization.decorators.js';
+export { ClerkSockets, type ConnectOptions } from './auth/clerk-sockets.service.js';
+export type { ClientSocket } from './auth/transports/transport.js';
 export { ClerkAuthGuard } from './auth/clerk-auth.guard.js';
 export { ClerkExceptionFilter } from './auth/clerk-exception.filter.js';
 export { ClerkHttpException, problemOf, type Problem } from './auth/http-errors.js';
 export type { Condition, Requirement } from './auth/requirement.js';
 export type { Reverification, ReverificationWindow } from './auth/reverification.js';
-export { RequestAuthenticator } from './auth/request-authenticator.js';
+export { type AuthenticationRequest, RequestAuthenticator } from './auth/request-authenticator.js';
 export { ClerkError, type ClerkErrorCode } from './clerk-error.js';
 export type { ClerkDatabase, ClerkDatabaseConnection } from './clerk-database.js';
 export { ClerkModule } from './clerk.module.js';
 export type { ClerkModuleExtras } from './clerk.module-definition.js';
 export type { AuthorizedPartyPolicy, ClerkModuleOptions } from './clerk.options.js';
 export { ClerkService } from './clerk.service.js';
+export { getClerkToken, InjectClerk } from './instances/clerk-instance.js';
+export { ClerkInstancesModule, type ClerkInstancesOptions } from './instances/clerk-instances.module.js';
+export type { InstanceChoice } from './instances/instance-choice.js';
 export type { CachedSession } from './sessions/session-cache.js';
 export type { SessionValidation } from './sessions/clerk-sessions.service.js';
 export type { UserSync } from './users/clerk-users.service.js';

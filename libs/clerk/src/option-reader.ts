@@ -2,9 +2,12 @@ import { issuerOf } from './auth/issuer.js';
 import { parsePemKey } from './auth/token-keys.js';
 import type { ClerkModuleOptions, ResolvedOptions } from './clerk.options.js';
 import { ClerkError } from './clerk-error.js';
+import { DEFAULT_INSTANCE } from './instances/clerk-instance.js';
 import { decodeWebhookSecret } from './webhooks/webhook-signature.js';
 
 export interface OptionSources {
+  /** Name of the registration. */
+  readonly instance: string;
   readonly options: ClerkModuleOptions;
   /** The value of an environment variable. */
   readonly env: (name: string) => string | undefined;
@@ -36,11 +39,19 @@ const NUMBERS: Readonly<Record<NumberName, NumberRule>> = {
 /** Reads options one by one and collects what is wrong with them. */
 export class OptionReader {
   readonly #problems: string[] = [];
+  /** What the names of variables start with. */
+  readonly #prefix: string;
 
-  constructor(private readonly sources: OptionSources) {}
+  constructor(private readonly sources: OptionSources) {
+    const { instance } = sources;
+    this.#prefix =
+      instance === DEFAULT_INSTANCE ? 'CLERK_' : `CLERK_${instance.toUpperCase().replaceAll('-', '_')}_`;
+    if (!/^[a-z][a-z0-9-]*$/i.test(instance))
+      this.report('name must be a letter, then letters, digits and -');
+  }
 
   report(problem: string): void {
-    this.#problems.push(problem);
+    this.#problems.push(problem.replaceAll('CLERK_', this.#prefix));
   }
 
   hasProblems(): boolean {
@@ -50,7 +61,7 @@ export class OptionReader {
   throwProblems(): void {
     if (!this.hasProblems()) return;
     const lines = this.#problems.map((problem) => `  - ${problem}`).join('\n');
-    throw new ClerkError('OPTIONS_INVALID', `ClerkModule is not set up right:\n${lines}`);
+    throw new ClerkError('OPTIONS_INVALID', `${this.#registration()} is not set up right:\n${lines}`);
   }
 
   key(name: 'secretKey' | 'publishableKey', variable: string, pattern: RegExp): string | null {
@@ -135,6 +146,21 @@ export class OptionReader {
     return { authorizedParties, authorizedPartyPolicy };
   }
 
+  sessionCookie(): boolean {
+    const {
+      sessionCookie = false,
+      authorizedParties = [],
+      authorizedPartyPolicy = 'strict',
+    } = this.sources.options;
+    if (typeof sessionCookie !== 'boolean') this.report('sessionCookie must be true or false');
+    if (sessionCookie && (authorizedParties.length === 0 || authorizedPartyPolicy !== 'strict')) {
+      this.report(
+        'sessionCookie needs authorizedParties and the policy strict: without them any site could use the cookie of a visitor',
+      );
+    }
+    return sessionCookie;
+  }
+
   numbers(): Pick<ResolvedOptions, NumberName> {
     return {
       sessionDurationSeconds: this.#number('sessionDurationSeconds'),
@@ -145,6 +171,11 @@ export class OptionReader {
       unknownKeyCooldownSeconds: this.#number('unknownKeyCooldownSeconds'),
       webhookBodyBytesMax: this.#number('webhookBodyBytesMax'),
     };
+  }
+
+  #registration(): string {
+    const { instance } = this.sources;
+    return instance === DEFAULT_INSTANCE ? 'ClerkModule' : `ClerkModule (${instance})`;
   }
 
   #number(name: NumberName): number {
@@ -169,7 +200,7 @@ export class OptionReader {
 
   /** A variable that is set to nothing is one that is not set. */
   #env(name: string): string | undefined {
-    const value = this.sources.env(name)?.trim();
+    const value = this.sources.env(name.replace(/^CLERK_/, this.#prefix))?.trim();
     return value === '' ? undefined : value;
   }
 }

@@ -12,6 +12,7 @@ const GOOD = { secretKey: 'sk_test_1', publishableKey: PUBLISHABLE, webhookSecre
 function resolve(options: object, env: Record<string, string> = {}, hasWebhookEndpoint = true) {
   // Also what JavaScript callers may pass.
   return resolveOptions({
+    instance: 'default',
     options: options as ClerkModuleOptions,
     env: (name) => env[name],
     hasWebhookEndpoint,

@@ -17,6 +17,7 @@ export function resolveOptions(sources: OptionSources): ResolvedOptions {
     );
   }
   const resolved: ResolvedOptions = {
+    instance: sources.instance,
     secretKey,
     publishableKey,
     jwtKey,
@@ -24,6 +25,7 @@ export function resolveOptions(sources: OptionSources): ResolvedOptions {
     apiUrl: reader.origin('apiUrl', 'CLERK_API_URL') ?? 'https://api.clerk.com',
     issuer: reader.origin('issuer') ?? reader.issuerOf(publishableKey),
     ...reader.parties(),
+    sessionCookie: reader.sessionCookie(),
     audiences: [sources.options.audience ?? []].flat(),
     ...reader.numbers(),
     database: sources.options.database ?? null,

@@ -9,22 +9,22 @@ import { problemOf, type Problem } from './problem.js';
 @Catch()
 export class ProblemDetailsFilter implements ExceptionFilter {
   readonly #logger = new Logger('Http');
-  readonly #clerk: ClerkExceptionFilter;
 
-  constructor(private readonly host: HttpAdapterHost) {
-    this.#clerk = new ClerkExceptionFilter(host);
-  }
+  constructor(
+    private readonly host: HttpAdapterHost,
+    private readonly clerk: ClerkExceptionFilter,
+  ) {}
 
   catch(exception: unknown, context: ArgumentsHost): void {
     if (exception instanceof ClerkError) {
-      this.#clerk.answer(exception, context);
+      this.clerk.answer(exception, context);
     } else if (exception instanceof ClerkHttpException) {
-      this.#clerk.answer(exception.error, context);
+      this.clerk.answer(exception.error, context);
     } else if (isDatabaseOutage(exception)) {
       const unavailable = new ClerkError('DATABASE_UNAVAILABLE', 'The database cannot answer.', {
         cause: exception,
       });
-      this.#clerk.answer(unavailable, context);
+      this.clerk.answer(unavailable, context);
     } else {
       this.#answer(problemOf(exception), exception, context);
     }

@@ -2,7 +2,7 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 
 import { ClerkError } from '../clerk-error.js';
-import { CurrentUserPipe } from '../users/current-user.pipe.js';
+import { type AuthenticatedCall, CurrentUserPipe } from '../users/current-user.pipe.js';
 import type { Auth, TokenType } from './auth.js';
 import { toHttpException } from './http-errors.js';
 import { getRequestAuth } from './request-auth.js';
@@ -16,6 +16,9 @@ export const AcceptTokens = Reflector.createDecorator<readonly TokenType[]>();
 /** `@OptionalAuth(true)`: a request without credentials is let through as nobody; bad credentials are refused all the same. */
 export const OptionalAuth = Reflector.createDecorator<boolean>();
 
+/** `@UseClerkInstance('staff')`: which of several Clerk instances this handler or controller trusts. @default by configuration */
+export const UseClerkInstance = Reflector.createDecorator<string>();
+
 /**
  * Parameter: what the guard proved; null for nobody, on a route with `@OptionalAuth(true)`. On a route without the guard, or a
  * public one: 401 `TOKEN_MISSING`.
@@ -24,8 +27,11 @@ export const CurrentAuth = createParamDecorator((_data: undefined, context: Exec
   requireAuth(context),
 );
 
-const AuthOfCurrentUser = createParamDecorator((_data: undefined, context: ExecutionContext): Auth | null =>
-  requireAuth(context),
+const AuthOfCurrentUser = createParamDecorator(
+  (_data: undefined, context: ExecutionContext): AuthenticatedCall => ({
+    auth: requireAuth(context),
+    context,
+  }),
 );
 
 /**

@@ -15,6 +15,8 @@ export interface ActiveOrganization {
 /** A person, proved by a verified session token. Frozen: one object is shared by all requests with the same token. */
 export interface SessionAuth {
   readonly tokenType: 'session_token';
+  /** Name of the Clerk instance that proved it: `default`, unless the registration has a name. */
+  readonly instance: string;
   /** `user_…` */
   readonly userId: string;
   /** `sess_…` */
@@ -31,6 +33,8 @@ export interface SessionAuth {
 /** A program, proved by an API key, a machine token or an OAuth access token that Clerk verified. */
 export interface MachineAuth {
   readonly tokenType: Exclude<TokenType, 'session_token'>;
+  /** As in `SessionAuth`. */
+  readonly instance: string;
   /** Id of the key or token, never its secret. */
   readonly id: string;
   /** Who the token speaks for: `user_…`, `org_…` or `mch_…`. */

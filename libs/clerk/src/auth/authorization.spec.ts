@@ -7,6 +7,7 @@ import { type Requirement, requirementProblems } from './requirement.js';
 
 const member: SessionAuth = {
   tokenType: 'session_token',
+  instance: 'default',
   userId: 'user_1',
   sessionId: 'sess_1',
   organization: { id: 'org_1', slug: 'acme', role: 'org:member', permissions: ['org:invoices:read'] },

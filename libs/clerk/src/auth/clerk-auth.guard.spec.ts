@@ -158,6 +158,19 @@ class RoutesController extends Shared {
     return OK;
   }
 
+  @Get('machine')
+  @AcceptTokens(['session_token', 'm2m_token'])
+  machine(@CurrentAuth() auth: Auth) {
+    return { tokenType: auth.tokenType, scopes: auth.tokenType === 'session_token' ? [] : auth.scopes };
+  }
+
+  @Get('only-machine')
+  @AcceptTokens(['m2m_token'])
+  @Scopes('mch_api')
+  onlyMachine() {
+    return OK;
+  }
+
   @Get('admin-or-machine')
   @AcceptTokens(['session_token', 'api_key'])
   @RequireRole('org:admin')
@@ -234,11 +247,33 @@ describe.each(['fastify', 'express'] as const)('the guard on %s', (adapter) => {
   const admin = () => session(enterprise.id, inOrganization);
   const member = () => session(pro.id, inOrganization);
 
-  it('lets nothing through that is not HTTP', () => {
+  it('takes a machine token in the form of a JWT where machines are let in, and calls nobody for it', async () => {
+    const machine = sandbox.machine.signMachineJwt('mch_1', { scopes: ['mch_api'] });
+    const other = sandbox.machine.signMachineJwt('mch_1', { scopes: ['mch_other'] });
+    await status('machine', session(free.id));
+    const before = [...sandbox.requestCounts.values()].reduce((sum, count) => sum + count, 0);
+    expect(await get('machine', machine)).toEqual({
+      status: 200,
+      body: { tokenType: 'm2m_token', scopes: ['mch_api'] },
+    });
+    expect(await get('machine', session(free.id))).toMatchObject({
+      status: 200,
+      body: { tokenType: 'session_token' },
+    });
+    expect([await status('only-machine', machine), await status('only-machine', other)]).toEqual([200, 403]);
+    expect(await get('only-machine', session(free.id))).toMatchObject({
+      body: { code: 'TOKEN_TYPE_REJECTED' },
+    });
+    expect(await get('any', machine)).toMatchObject({ status: 401, body: { code: 'TOKEN_TYPE_REJECTED' } });
+    const after = [...sandbox.requestCounts.values()].reduce((sum, count) => sum + count, 0);
+    expect(after).toBe(before);
+  });
+
+  it('lets nothing through on a transport that it does not know', () => {
     const guard = app.get(ClerkAuthGuard);
     // The guard asks for the kind of a request before anything else.
-    const context = { getType: () => 'rpc' } as ExecutionContext;
-    expect(() => guard.canActivate(context)).toThrow('HTTP routes only');
+    const context = { getType: () => 'carrier-pigeon' } as ExecutionContext;
+    expect(() => guard.canActivate(context)).toThrow('carrier-pigeon');
   });
 
   it('denies what no decorator opens', async () => {

@@ -1,27 +1,30 @@
-import type { IncomingHttpHeaders } from 'node:http';
-
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
 
 import { ClerkError } from '../clerk-error.js';
 import type { Auth } from './auth.js';
-import type { Admission, PathParameters } from './demand.js';
-import { toHttpException } from './http-errors.js';
+import { ClerkSockets } from './clerk-sockets.service.js';
+import type { Admission } from './demand.js';
 import { setRequestAuth } from './request-auth.js';
 import { RequestAuthenticator } from './request-authenticator.js';
 import { readRouteAccess, type RouteAccess } from './route-access.js';
+import { TransportExceptions } from './transport-exceptions.js';
+import type { Transport } from './transports/transport.js';
+import { transportOf } from './transports/transports.js';
 
-interface HttpRequest {
-  readonly headers: IncomingHttpHeaders;
-  readonly params: PathParameters;
+/** A call that the guard looks at. */
+interface Call {
+  readonly context: ExecutionContext;
+  readonly transport: Transport;
+  readonly admission: Admission;
 }
 
 /**
- * Lets a request through only with a token that verifies, and only if it meets what `@Authorize()` and its kin demand. Put it on
- * controllers with `@UseGuards(ClerkAuthGuard)`, or on the whole application as `APP_GUARD`; `@Public(true)` makes an exception.
- * HTTP, on Fastify and Express.
+ * Lets a call through only with a token that verifies, and only if it meets what `@Authorize()` and its kin demand. Put it on
+ * controllers, resolvers and gateways with `@UseGuards(ClerkAuthGuard)`, or on the whole application as `APP_GUARD`;
+ * `@Public(true)` makes an exception. HTTP on Fastify and Express, GraphQL, WebSocket gateways and microservice handlers.
  *
- * Bad credentials: 401. Not allowed: 403. Clerk, or what we depend on, cannot answer: 503, never 401.
+ * Bad credentials: 401. Not allowed: 403. Clerk, or what we depend on, cannot answer: 503, never 401. Other transports get
+ * their own kind of exception with the same code.
  */
 @Injectable()
 export class ClerkAuthGuard implements CanActivate {
@@ -29,26 +32,27 @@ export class ClerkAuthGuard implements CanActivate {
   readonly #accessOf = new WeakMap<object, WeakMap<object, RouteAccess>>();
 
   constructor(
-    private readonly reflector: Reflector,
     private readonly authenticator: RequestAuthenticator,
+    private readonly sockets: ClerkSockets,
+    private readonly exceptions: TransportExceptions,
   ) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    if (context.getType() !== 'http') throw new Error('ClerkAuthGuard guards HTTP routes only.');
+    const transport = transportOf(context);
     const access = this.#access(context);
     if (access.kind === 'public') return true;
-    const { authorization } = context.switchToHttp().getRequest<HttpRequest>().headers;
-    if (access.isOptional && authorization === undefined) {
+    const { accepted, admission, instance } = access;
+    const request = { headers: transport.headers(context), accepted, instance };
+    if (access.isOptional && !this.authenticator.hasCredentials(request)) {
       setRequestAuth(context, null);
       return true;
     }
+    const call = { context, transport, admission };
     try {
-      const auth = this.authenticator.authenticate(authorization, access.accepted);
-      return auth instanceof Promise
-        ? admitLater(context, auth, access.admission)
-        : admit(context, auth, access.admission);
+      const auth = this.authenticator.authenticate(request);
+      return auth instanceof Promise ? this.#admitLater(auth, call) : this.#admit(auth, call);
     } catch (error) {
-      throw toHttpException(error);
+      throw this.exceptions.of(error, context);
     }
   }
 
@@ -59,39 +63,37 @@ export class ClerkAuthGuard implements CanActivate {
     if (accesses === undefined) this.#accessOf.set(controller, (accesses = new WeakMap()));
     let access = accesses.get(handler);
     if (access === undefined) {
-      access = readRouteAccess(this.reflector, handler, controller);
+      access = readRouteAccess(handler, controller);
       accesses.set(handler, access);
     }
     return access;
   }
-}
 
-async function admitLater(
-  context: ExecutionContext,
-  auth: Promise<Auth>,
-  admission: Admission,
-): Promise<true> {
-  try {
-    return admit(context, await auth, admission);
-  } catch (error) {
-    throw toHttpException(error);
+  async #admitLater(auth: Promise<Auth>, call: Call): Promise<true> {
+    try {
+      return this.#admit(await auth, call);
+    } catch (error) {
+      throw this.exceptions.of(error, call.context);
+    }
   }
-}
 
-/** @throws ClerkError NOT_ALLOWED, REVERIFICATION_REQUIRED */
-function admit(context: ExecutionContext, auth: Auth, admission: Admission): true {
-  const decision = admission(auth, context.switchToHttp().getRequest<HttpRequest>().params);
-  if (decision.outcome === 'denied') {
-    throw new ClerkError(
-      'NOT_ALLOWED',
-      'This takes a role, permission, plan, scope or organisation that is not there.',
-    );
+  /** @throws ClerkError NOT_ALLOWED, REVERIFICATION_REQUIRED */
+  #admit(auth: Auth, { context, transport, admission }: Call): true {
+    const decision = admission(auth, transport.parameters(context));
+    if (decision.outcome === 'denied') {
+      throw new ClerkError(
+        'NOT_ALLOWED',
+        'This takes a role, permission, plan, scope or organisation that is not there.',
+      );
+    }
+    if (decision.outcome === 'reverification-required') {
+      throw new ClerkError('REVERIFICATION_REQUIRED', 'Prove once more who you are, and try again.', {
+        reverification: decision.reverification,
+      });
+    }
+    setRequestAuth(context, auth);
+    const socket = transport.socket?.(context) ?? null;
+    if (socket !== null) this.sockets.closeWith(auth, socket, transport.headers(context));
+    return true;
   }
-  if (decision.outcome === 'reverification-required') {
-    throw new ClerkError('REVERIFICATION_REQUIRED', 'Prove once more who you are, and try again.', {
-      reverification: decision.reverification,
-    });
-  }
-  setRequestAuth(context, auth);
-  return true;
 }

@@ -1,13 +1,19 @@
 import { ClerkError, type ClerkErrorCode } from '../clerk-error.js';
-import type { MachineAuth } from './auth.js';
-import { MachineTokenVerifier, machineTokenType } from './machine-token-verifier.js';
+import { MachineTokenVerifier, machineTokenType, type VerifiedMachine } from './machine-token-verifier.js';
 
-const AUTH: MachineAuth = { tokenType: 'm2m_token', id: 'mt_1', subject: 'mch_1', scopes: [], claims: {} };
+const AUTH: VerifiedMachine = {
+  tokenType: 'm2m_token',
+  id: 'mt_1',
+  subject: 'mch_1',
+  scopes: [],
+  claims: {},
+};
 
 function setUp() {
   const clock = { nowMs: 0 };
   const clerk = { calls: 0, failure: null as ClerkErrorCode | null };
   const verifier = new MachineTokenVerifier({
+    instance: 'default',
     verify: async () => {
       clerk.calls += 1;
       await Promise.resolve();

@@ -4,6 +4,9 @@ import { digestOf } from './verified-tokens.js';
 
 type MachineTokenType = MachineAuth['tokenType'];
 
+/** What Clerk says of a token. */
+export type VerifiedMachine = Omit<MachineAuth, 'instance'>;
+
 /** https://clerk.com/docs/guides/development/machine-auth/overview */
 const TYPE_BY_PREFIX: Readonly<Record<string, MachineTokenType>> = {
   ak_: 'api_key',
@@ -27,7 +30,9 @@ export function machineTokenType(token: string): MachineTokenType | null {
 
 export interface MachineTokenVerifierParts {
   /** Asks Clerk. @throws ClerkError */
-  readonly verify: (tokenType: MachineTokenType, token: string) => Promise<MachineAuth>;
+  readonly verify: (tokenType: MachineTokenType, token: string) => Promise<VerifiedMachine>;
+  /** Name of the Clerk instance, for whoever reads the result. */
+  readonly instance: string;
   /** Unix time, milliseconds. */
   readonly nowMs: () => number;
 }
@@ -70,7 +75,8 @@ export class MachineTokenVerifier {
 
   async #ask(question: { tokenType: MachineTokenType; token: string; digest: string }): Promise<MachineAuth> {
     try {
-      const auth = await this.parts.verify(question.tokenType, question.token);
+      const verified = await this.parts.verify(question.tokenType, question.token);
+      const auth = Object.freeze({ ...verified, instance: this.parts.instance });
       this.#keep(question.digest, auth);
       return auth;
     } catch (cause) {

@@ -1,37 +1,31 @@
-import { Injectable } from '@nestjs/common';
-
 import type { Auth, TokenType } from './auth.js';
-import { bearerToken } from './bearer-token.js';
-import { ClerkError } from '../clerk-error.js';
-import { MachineTokenVerifier, machineTokenType } from './machine-token-verifier.js';
-import { SessionTokenVerifier } from './session-token-verifier.js';
+import type { Revocation } from './revocation.js';
+import type { CredentialHeaders } from './transports/transport.js';
+
+export interface AuthenticationRequest {
+  /** Names in lower case. `authorization` and, where enabled, `cookie` and `origin` are read. */
+  readonly headers: CredentialHeaders;
+  /** Kinds of token that are taken. */
+  readonly accepted: readonly TokenType[];
+  /** Name of the Clerk instance that has to prove it; null leaves the choice to the configuration. */
+  readonly instance: string | null;
+}
 
 /** Proves who sends a request. The guard is a thin door to it; a guard of your own may be another. */
-@Injectable()
-export class RequestAuthenticator {
-  constructor(
-    private readonly sessions: SessionTokenVerifier,
-    private readonly machines: MachineTokenVerifier,
-  ) {}
+export abstract class RequestAuthenticator {
+  /** Whether the request tries to prove anything at all. */
+  abstract hasCredentials(request: AuthenticationRequest): boolean;
 
   /**
-   * Who a token stands for. No promise when nothing has to be waited for. A machine token that is not accepted is refused
+   * Who a request comes from. No promise when nothing has to be waited for. A machine token that is not accepted is refused
    * before anything is spent on it.
    *
-   * @throws ClerkError see `SessionTokenVerifier.verify` and `MachineTokenVerifier.verify`
+   * @throws ClerkError TOKEN_*, SESSION_*, MACHINE_TOKEN_INVALID, USER_DELETED when the credentials are bad
    * @throws ClerkError TOKEN_TYPE_REJECTED when the token is of a kind that is not in `accepted`
+   * @throws ClerkError CLERK_UNAVAILABLE, CLERK_RATE_LIMITED, CLERK_SECRET_KEY_REJECTED when it cannot be told now
    */
-  authenticate(
-    authorization: string | string[] | undefined,
-    accepted: readonly TokenType[],
-  ): Auth | Promise<Auth> {
-    const token = bearerToken(authorization);
-    const tokenType = machineTokenType(token) ?? 'session_token';
-    if (!accepted.includes(tokenType)) {
-      throw new ClerkError('TOKEN_TYPE_REJECTED', `Tokens of type ${tokenType} are not accepted here.`);
-    }
-    return tokenType === 'session_token'
-      ? this.sessions.verify(token)
-      : this.machines.verify(tokenType, token);
-  }
+  abstract authenticate(request: AuthenticationRequest): Auth | Promise<Auth>;
+
+  /** Calls back for each revocation that becomes known here, from the moment on when it is in force. */
+  abstract onRevoked(listener: (revocation: Revocation) => void): void;
 }

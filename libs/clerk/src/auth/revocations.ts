@@ -1,5 +1,5 @@
 import { ClerkError } from '../clerk-error.js';
-import type { RevocationRecord } from './revocation.js';
+import type { Revocation, RevocationRecord } from './revocation.js';
 import type { VerifiedSession } from './session-claims.js';
 
 interface UserRevocation {
@@ -14,19 +14,38 @@ const RECORDS_MAX = 100_000;
 export class Revocations {
   readonly #untilBySession = new Map<string, number>();
   readonly #users = new Map<string, UserRevocation>();
+  readonly #listeners: ((revocation: Revocation) => void)[] = [];
 
   constructor(private readonly nowMs: () => number) {}
 
   /** Idempotent; an earlier moment never takes the place of a later one, and nothing that of a deletion. */
   add({ revocation, untilMs }: RevocationRecord): void {
     if (revocation.kind === 'session') {
+      const isNew = !this.#untilBySession.has(revocation.sessionId);
       keep(this.#untilBySession, revocation.sessionId, untilMs);
+      if (isNew) this.#tell(revocation);
       return;
     }
     const { userId, atMs, isDeleted } = revocation;
     const before = this.#users.get(userId);
     const isKnown = before !== undefined && (before.isDeleted || (!isDeleted && before.atMs >= atMs));
-    if (!isKnown) keep(this.#users, userId, { atMs, isDeleted, untilMs });
+    if (isKnown) return;
+    keep(this.#users, userId, { atMs, isDeleted, untilMs });
+    this.#tell(revocation);
+  }
+
+  /** Calls back for each revocation that was not known before, once it is in force. */
+  onAdded(listener: (revocation: Revocation) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Everything that is in force here, for those who have lost it. */
+  *inForce(): Generator<RevocationRecord, void, void> {
+    const nowMs = this.nowMs();
+    for (const [sessionId, untilMs] of this.#untilBySession)
+      if (untilMs > nowMs) yield { revocation: { kind: 'session', sessionId }, untilMs };
+    for (const [userId, { atMs, isDeleted, untilMs }] of this.#users)
+      if (untilMs > nowMs) yield { revocation: { kind: 'user', userId, atMs, isDeleted }, untilMs };
   }
 
   /** Whether anything of the user was revoked: what was remembered of him has to be asked for again. */
@@ -36,6 +55,10 @@ export class Revocations {
 
   isSessionRevoked(sessionId: string): boolean {
     return (this.#untilBySession.get(sessionId) ?? 0) > this.nowMs();
+  }
+
+  #tell(revocation: Revocation): void {
+    for (const listener of this.#listeners) listener(revocation);
   }
 
   /** @throws ClerkError SESSION_REVOKED or USER_DELETED */

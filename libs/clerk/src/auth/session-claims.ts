@@ -1,13 +1,14 @@
 import type { AuthorizedPartyPolicy } from '../clerk.options.js';
-import { ClerkError, type CredentialErrorCode } from '../clerk-error.js';
 import type { ActiveOrganization, SessionAuth } from './auth.js';
+import type { Json } from './compact-jws.js';
 import { organizationIn } from './organization-claim.js';
 import { wrongType } from './session-token.js';
-
-type Json = Readonly<Record<string, unknown>>;
+import { checkTimes, invalidClaim, refused, textClaim } from './token-claims.js';
 
 /** What the claims of a token must say to be accepted here. */
 export interface ClaimRules {
+  /** Name of the Clerk instance, for whoever reads the result. */
+  readonly instance: string;
   /** Null: any issuer whose key verifies. */
   readonly issuer: string | null;
   readonly authorizedParties: readonly string[];
@@ -35,10 +36,10 @@ export interface VerifiedSession {
  * @see https://clerk.com/docs/guides/sessions/session-tokens
  */
 export function readSessionClaims(claims: Json, rules: ClaimRules, nowMs: number): VerifiedSession {
-  const userId = text(claims, 'sub');
+  const userId = textClaim(claims, 'sub');
   if (!userId.startsWith('user_')) throw wrongType();
-  const sessionId = text(claims, 'sid');
-  checkIssuer(text(claims, 'iss'), rules);
+  const sessionId = textClaim(claims, 'sid');
+  checkIssuer(textClaim(claims, 'iss'), rules);
   checkAuthorizedParty(claims['azp'], rules);
   checkAudience(claims['aud'], rules);
   const times = checkTimes(claims, rules.clockSkewSeconds * 1_000, nowMs);
@@ -46,6 +47,7 @@ export function readSessionClaims(claims: Json, rules: ClaimRules, nowMs: number
   const organization: ActiveOrganization | null = organizationIn(claims);
   const auth: SessionAuth = {
     tokenType: 'session_token',
+    instance: rules.instance,
     userId,
     sessionId,
     organization,
@@ -82,18 +84,6 @@ function checkAudience(audience: unknown, { audiences }: ClaimRules): void {
   }
 }
 
-function checkTimes(claims: Json, skewMs: number, nowMs: number) {
-  const expiresAtMs = seconds(claims, 'exp') * 1_000;
-  const issuedAtSeconds = seconds(claims, 'iat');
-  const notBeforeMs = claims['nbf'] === undefined ? 0 : seconds(claims, 'nbf') * 1_000;
-  if (expiresAtMs <= nowMs - skewMs) throw refused('TOKEN_EXPIRED', 'has expired; get a new one');
-  if (notBeforeMs > nowMs + skewMs) throw refused('TOKEN_NOT_YET_VALID', 'is not valid yet');
-  if (issuedAtSeconds * 1_000 > nowMs + skewMs) {
-    throw refused('TOKEN_ISSUED_IN_FUTURE', 'was issued in the future; check the clock of this machine');
-  }
-  return { expiresAtMs, issuedAtSeconds, notBeforeMs };
-}
-
 function checkStatus(status: unknown): void {
   if (status === 'pending') {
     throw refused(
@@ -101,34 +91,13 @@ function checkStatus(status: unknown): void {
       'belongs to a session that still has tasks to finish before it counts as signed in',
     );
   }
-  if (status !== undefined && status !== 'active') throw invalid('sts');
+  if (status !== undefined && status !== 'active') throw invalidClaim('sts');
 }
 
 function actorIn(actor: unknown): string | null {
   if (actor === undefined || actor === null) return null;
   const subject: unknown = typeof actor === 'object' && 'sub' in actor ? actor.sub : undefined;
   // An impersonation that cannot be read must not pass for the user.
-  if (typeof subject !== 'string' || subject === '') throw invalid('act');
+  if (typeof subject !== 'string' || subject === '') throw invalidClaim('act');
   return subject;
-}
-
-function text(claims: Json, name: string): string {
-  const value = claims[name];
-  if (typeof value !== 'string' || value === '') throw invalid(name);
-  return value;
-}
-
-/** RFC 7519 NumericDate: seconds, fractions allowed. Beyond the year 9999 it is no time. */
-function seconds(claims: Json, name: string): number {
-  const value = claims[name];
-  if (typeof value !== 'number' || !(value >= 0 && value < 253_402_300_800)) throw invalid(name);
-  return value;
-}
-
-function invalid(name: string): ClerkError {
-  return new ClerkError('TOKEN_CLAIM_INVALID', `The token's claim ${name} is missing or malformed.`);
-}
-
-function refused(code: CredentialErrorCode, what: string): ClerkError {
-  return new ClerkError(code, `The token ${what}.`);
 }

@@ -24,6 +24,7 @@ const CLAIMS = {
   exp: NOW_SECONDS + 60,
 };
 const RULES: ClaimRules = {
+  instance: 'default',
   issuer: CLAIMS.iss,
   authorizedParties: [],
   authorizedPartyPolicy: 'off',
@@ -73,6 +74,7 @@ describe('a good token', () => {
     const auth = setUp().verifier.verify(token());
     expect(auth).toEqual({
       tokenType: 'session_token',
+      instance: 'default',
       userId: 'user_1',
       sessionId: 'sess_1',
       organization: null,

@@ -1,10 +1,11 @@
-import { constants, type KeyObject, verify } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 
 import { ClerkError } from '../clerk-error.js';
 import type { SessionAuth } from './auth.js';
+import { checkSignature, type CompactJws } from './compact-jws.js';
 import type { Revocations } from './revocations.js';
 import { type ClaimRules, readSessionClaims, type VerifiedSession } from './session-claims.js';
-import { type DecodedToken, decodeSessionToken } from './session-token.js';
+import { decodeSessionToken } from './session-token.js';
 import type { TokenKeys } from './token-keys.js';
 import { digestOf, type VerifiedTokens } from './verified-tokens.js';
 
@@ -38,10 +39,23 @@ export class SessionTokenVerifier {
     return this.parts.keys.load(decoded.keyId).then((loaded) => this.#verifyWith(loaded, decoded, digest));
   }
 
-  #verifyWith(key: KeyObject, decoded: DecodedToken, digest: string): SessionAuth {
-    if (!hasValidSignature(key, decoded)) {
-      throw new ClerkError('TOKEN_SIGNATURE_INVALID', 'The signature of the token is not valid.');
+  /** Whether the token was verified before and has not expired. */
+  remembers(token: string): boolean {
+    return this.parts.verifiedTokens.get(digestOf(token), this.parts.nowMs()) !== null;
+  }
+
+  /** Whether the key that the token names is at hand. False for what is no token. */
+  hasKey(token: string): boolean {
+    try {
+      return this.parts.keys.find(decodeSessionToken(token).keyId) !== null;
+    } catch (error) {
+      if (error instanceof ClerkError) return false;
+      throw error;
     }
+  }
+
+  #verifyWith(key: KeyObject, decoded: CompactJws, digest: string): SessionAuth {
+    checkSignature(key, decoded);
     const nowMs = this.parts.nowMs();
     const session = readSessionClaims(decoded.claims, this.parts.rules, nowMs);
     this.parts.verifiedTokens.set(digest, session, nowMs);
@@ -52,8 +66,4 @@ export class SessionTokenVerifier {
     this.parts.revocations.check(session);
     return session.auth;
   }
-}
-
-function hasValidSignature(key: KeyObject, { signedPart, signature }: DecodedToken): boolean {
-  return verify('sha256', Buffer.from(signedPart), { key, padding: constants.RSA_PKCS1_PADDING }, signature);
 }

@@ -1,57 +1,20 @@
 import { ClerkError } from '../clerk-error.js';
+import { type CompactJws, decodeJws } from './compact-jws.js';
 
-type Json = Readonly<Record<string, unknown>>;
-
-/** A session token is below 4 KiB, since it must fit into a cookie; custom claims leave room for twice that. */
-const TOKEN_LENGTH_MAX = 8_192;
 /** Values of the `cat` header. Read in @clerk/backend 3.20.1, src/tokens/jwtCategories.ts. */
 const SESSION_CATEGORY = 'cl_B7d4PD111AAA';
 
-/** A token taken apart; nothing about it is proved yet. */
-export interface DecodedToken {
-  readonly keyId: string | null;
-  readonly claims: Json;
-  /** What the signature is over: the first two parts, as they came. */
-  readonly signedPart: string;
-  readonly signature: Buffer;
-}
-
 /**
- * Takes a compact JWS apart and checks everything that can be checked without a key.
+ * Takes a session token apart.
  *
- * @throws ClerkError TOKEN_MALFORMED when it is not three parts of canonical base64url that hold JSON objects
- * @throws ClerkError TOKEN_ALGORITHM_REJECTED for anything but RS256
+ * @throws ClerkError TOKEN_MALFORMED, TOKEN_ALGORITHM_REJECTED when it is no JWS signed with RS256
  * @throws ClerkError TOKEN_TYPE_REJECTED for a token of another kind: JWT template, machine or OAuth token
- * @see https://www.rfc-editor.org/rfc/rfc7515 https://www.rfc-editor.org/rfc/rfc8725
  */
-export function decodeSessionToken(token: string): DecodedToken {
-  if (token.length > TOKEN_LENGTH_MAX) throw malformed(`must not exceed ${TOKEN_LENGTH_MAX} characters`);
-  const [header, payload, signature, ...rest] = token.split('.');
-  if (header === undefined || payload === undefined || signature === undefined || rest.length > 0) {
-    throw malformed('must have three parts');
-  }
-  const keyId = checkHeader(decodeJson(header));
-  return {
-    keyId,
-    claims: decodeJson(payload),
-    signedPart: token.slice(0, header.length + 1 + payload.length),
-    signature: decodeBase64Url(signature),
-  };
-}
-
-/** @returns the key id */
-function checkHeader(header: Json): string | null {
-  if (header['alg'] !== 'RS256') {
-    throw new ClerkError(
-      'TOKEN_ALGORITHM_REJECTED',
-      'The token is not signed with RS256, the only algorithm that is accepted.',
-    );
-  }
-  // RFC 7515, 4.1.11: what `crit` names must be understood, and we understand none.
-  if ('crit' in header) throw malformed('has critical header fields that are not supported');
-  const { typ = 'JWT', cat = SESSION_CATEGORY, kid } = header;
+export function decodeSessionToken(token: string): CompactJws {
+  const jws = decodeJws(token);
+  const { typ = 'JWT', cat = SESSION_CATEGORY } = jws.header;
   if (typ !== 'JWT' || cat !== SESSION_CATEGORY) throw wrongType();
-  return typeof kid === 'string' && kid !== '' ? kid : null;
+  return jws;
 }
 
 export function wrongType(): ClerkError {
@@ -59,26 +22,4 @@ export function wrongType(): ClerkError {
     'TOKEN_TYPE_REJECTED',
     'The token is not a session token. Send the token that `getToken()` gives without a template.',
   );
-}
-
-function decodeJson(part: string): Json {
-  try {
-    const value: unknown = JSON.parse(decodeBase64Url(part).toString('utf8'));
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
-  } catch (error) {
-    if (error instanceof ClerkError) throw error;
-    // Not JSON and not an object are the same mistake: answered below.
-  }
-  throw malformed('must hold JSON objects');
-}
-
-/** Refuses every spelling but the canonical one: padding, other alphabets, and bits that decode to nothing. */
-function decodeBase64Url(part: string): Buffer {
-  const bytes = Buffer.from(part, 'base64url');
-  if (part === '' || bytes.toString('base64url') !== part) throw malformed('must be base64url');
-  return bytes;
-}
-
-function malformed(expectation: string): ClerkError {
-  return new ClerkError('TOKEN_MALFORMED', `The token ${expectation}.`);
 }

@@ -369,6 +369,7 @@ async function ours(token: string): Promise<string> {
   const verifier = new SessionTokenVerifier({
     keys: new PemTokenKeys(key),
     rules: {
+      instance: 'default',
       issuer: CLAIMS.iss,
       authorizedParties: [],
       authorizedPartyPolicy: 'off',

@@ -2,6 +2,7 @@ import type { Auth } from '../auth/auth.js';
 import { sessionRevoked, userDeleted } from '../auth/revocations.js';
 import { ClerkError } from '../clerk-error.js';
 import { parseClerkUser } from './clerk-user.js';
+import { CurrentUsers } from './current-users.js';
 import type { MirroredUser } from './mirrored-user.js';
 import type { UserLookup, UserMirror } from './user-mirror.js';
 
@@ -18,23 +19,18 @@ export interface ClerkUsersParts {
 }
 
 /** The users in the database, and how they get there when no webhook has brought them yet. */
-export class ClerkUsers {
+export class ClerkUsers extends CurrentUsers {
   readonly #syncing = new Map<string, Promise<UserSync>>();
 
-  constructor(private readonly parts: ClerkUsersParts) {}
+  constructor(private readonly parts: ClerkUsersParts) {
+    super();
+  }
 
   /** What the database knows of a user. Clerk is not asked. @throws ClerkError DATABASE_UNAVAILABLE */
   find(clerkId: string): Promise<UserLookup> {
     return this.parts.mirror.find(clerkId);
   }
 
-  /**
-   * The user that a token speaks for. One who is not in the database yet is fetched from Clerk and stored.
-   *
-   * @throws ClerkError NOT_ALLOWED when the token speaks for no user
-   * @throws ClerkError USER_DELETED, SESSION_REVOKED when the user is deleted; banned or locked
-   * @throws ClerkError DATABASE_UNAVAILABLE, CLERK_UNAVAILABLE, CLERK_RATE_LIMITED, CLERK_SECRET_KEY_REJECTED
-   */
   async require(auth: Auth): Promise<MirroredUser> {
     const clerkId = userIdOf(auth);
     const found = await this.find(clerkId);
