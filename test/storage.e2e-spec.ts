@@ -28,11 +28,23 @@ describe('users in the database', () => {
 
 describe('webhooks in the database', () => {
   describeWebhookInbox(() => ({
-    inbox: new PrismaWebhookInbox(prisma),
+    inbox: new PrismaWebhookInbox(prisma, 'default'),
     users: new PrismaUserMirror(prisma),
     bury: (id) => prisma.clerkWebhookEvent.update({ where: { id }, data: { status: 'dead', attempts: 10 } }),
     payloadOf: async (id) => (await prisma.clerkWebhookEvent.findUniqueOrThrow({ where: { id } })).payload,
   }));
+});
+
+describe('webhooks of several registrations in one database', () => {
+  it('are applied by the one whose endpoint received them', async () => {
+    const [shop, staff] = [new PrismaWebhookInbox(prisma, 'shop'), new PrismaWebhookInbox(prisma, 'staff')];
+    const id = `msg_registration_${Date.now()}`;
+    const nothing = { entityId: null, userId: null, instanceId: null, payload: null };
+    await shop.store({ ...nothing, id, type: 'role.created', timestampMs: 1 });
+    const apply = () => Promise.resolve('ignored' as const);
+    expect(await staff.drainOne(apply)).toEqual({ outcome: 'idle' });
+    expect(await shop.drainOne(apply)).toMatchObject({ outcome: 'handled', delivery: { id } });
+  });
 });
 
 describe('the schema', () => {

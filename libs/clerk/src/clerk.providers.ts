@@ -48,7 +48,7 @@ export const clerkProviders: Provider[] = [
   {
     provide: STORAGE,
     inject: [OPTIONS],
-    useFactory: ({ database }: ResolvedOptions) => createStorage(database),
+    useFactory: ({ database, instance }: ResolvedOptions) => createStorage(database, instance),
   },
   {
     provide: ClerkBackend,

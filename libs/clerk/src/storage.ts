@@ -12,9 +12,9 @@ export interface Storage {
   readonly inbox: WebhookInbox;
 }
 
-export function createStorage(database: ClerkDatabase | null): Storage {
+export function createStorage(database: ClerkDatabase | null, instance: string): Storage {
   if (database !== null) {
-    return { users: new PrismaUserMirror(database), inbox: new PrismaWebhookInbox(database) };
+    return { users: new PrismaUserMirror(database), inbox: new PrismaWebhookInbox(database, instance) };
   }
   const users = new MemoryUserMirror();
   return { users, inbox: new MemoryWebhookInbox(users, { nowMs: Date.now }) };

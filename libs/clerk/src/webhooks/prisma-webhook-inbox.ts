@@ -10,18 +10,19 @@ const TRANSACTION = { maxWait: 2_000, timeout: 8_000 };
 /** A little more than the client's own limits, for a connection that swallows what it is told. */
 const TRANSACTION_ANSWER_MS = TRANSACTION.maxWait + TRANSACTION.timeout + 500;
 
-// $1 id · $2 type · $3 entity_id · $4 user_id · $5 instance_id · $6 timestamp_ms, Unix ms · $7 payload, JSON text or null
+// $1 id · $2 type · $3 entity_id · $4 user_id · $5 instance_id · $6 timestamp_ms, Unix ms · $7 payload, JSON text or null · $8 registration
 // Guarantees: a delivery is a row once, however often and at how many instances at once it arrives. One that was parked as dead
 // and is sent again is due again: that is how an operator replays it, from Clerk's dashboard.
-const STORE = `INSERT INTO clerk_webhook_events (id, type, entity_id, user_id, instance_id, timestamp_ms, payload)
-  VALUES ($1, $2, $3, $4, $5, $6::bigint, $7::jsonb) ON CONFLICT (id) DO UPDATE
+const STORE = `INSERT INTO clerk_webhook_events (id, type, entity_id, user_id, instance_id, timestamp_ms, payload, registration)
+  VALUES ($1, $2, $3, $4, $5, $6::bigint, $7::jsonb, $8) ON CONFLICT (id) DO UPDATE
   SET status = 'pending', attempts = 0, next_attempt_at = now(), finished_at = NULL, payload = EXCLUDED.payload
   WHERE clerk_webhook_events.status = 'dead'`;
 
+// $1 registration
 // Guarantees: the row lock is the claim. Nobody else gets the row before this transaction ends, and it ends with the process.
 const CLAIM = `SELECT id, type, entity_id AS "entityId", user_id AS "userId", instance_id AS "instanceId",
     timestamp_ms::text AS "timestampMs", payload, attempts
-  FROM clerk_webhook_events WHERE status = 'pending' AND next_attempt_at <= now()
+  FROM clerk_webhook_events WHERE registration = $1 AND status = 'pending' AND next_attempt_at <= now()
   ORDER BY next_attempt_at, id LIMIT 1 FOR UPDATE SKIP LOCKED`;
 
 // $1 id · $2 status
@@ -47,9 +48,12 @@ interface Claim {
   readonly attempts: number;
 }
 
-/** Deliveries in the host's PostgreSQL database, shared by every process on it. */
+/** Deliveries in the host's PostgreSQL database, shared by every process on it that has the same registration. */
 export class PrismaWebhookInbox extends WebhookInbox {
-  constructor(private readonly database: ClerkDatabase) {
+  constructor(
+    private readonly database: ClerkDatabase,
+    private readonly registration: string,
+  ) {
     super();
   }
 
@@ -64,6 +68,7 @@ export class PrismaWebhookInbox extends WebhookInbox {
         delivery.instanceId,
         delivery.timestampMs,
         delivery.payload === null ? null : JSON.stringify(delivery.payload),
+        this.registration,
       ),
     );
     return rows === 1 ? 'stored' : 'duplicate';
@@ -72,7 +77,7 @@ export class PrismaWebhookInbox extends WebhookInbox {
   async drainOne(apply: ApplyDelivery): Promise<DrainStep> {
     const held: { claim: Claim | null } = { claim: null };
     const work = this.database.$transaction(async (transaction) => {
-      held.claim = await claimOldest(transaction);
+      held.claim = await claimOldest(transaction, this.registration);
       return held.claim === null
         ? ({ outcome: 'idle' } as const)
         : handle(transaction, held.claim.delivery, apply);
@@ -104,8 +109,11 @@ type ClaimRow = Omit<WebhookDelivery, 'timestampMs'> & {
   readonly attempts: number;
 };
 
-async function claimOldest(transaction: ClerkDatabaseConnection): Promise<Claim | null> {
-  const [row] = await transaction.$queryRawUnsafe<ClaimRow[]>(CLAIM);
+async function claimOldest(
+  transaction: ClerkDatabaseConnection,
+  registration: string,
+): Promise<Claim | null> {
+  const [row] = await transaction.$queryRawUnsafe<ClaimRow[]>(CLAIM, registration);
   if (row === undefined) return null;
   const { attempts, timestampMs, ...delivery } = row;
   return { delivery: { ...delivery, timestampMs: Number(timestampMs) }, attempts };
