@@ -7,6 +7,7 @@ interface Entry {
   /** Unix time, milliseconds: before or from these on the token has to be verified anew. */
   readonly fromMs: number;
   readonly untilMs: number;
+  wasUsed: boolean;
 }
 
 export interface VerifiedTokensOptions {
@@ -17,39 +18,53 @@ export interface VerifiedTokensOptions {
 }
 
 /**
- * Tokens that were verified, in this process only, by their SHA-256: the tokens themselves are not kept. Two generations make
- * it bounded and nearly least-recently-used, with no list to maintain on a hit.
+ * Tokens that were verified, in this process only, by their SHA-256: the tokens themselves are not kept. Bounded, with the CLOCK
+ * replacement: a hit sets one bit, and the hand gives what was used a second chance before it takes its place.
  */
 export class VerifiedTokens {
-  #young = new Map<string, Entry>();
-  #old = new Map<string, Entry>();
-  readonly #generationMax: number;
+  readonly #entries = new Map<string, Entry>();
+  /** Digests in the order of their places. */
+  readonly #places: string[] = [];
+  readonly #tokensMax: number;
   readonly #ttlMs: number;
+  #hand = 0;
 
   constructor(options: VerifiedTokensOptions) {
-    this.#generationMax = Math.max(1, Math.ceil((options.tokensMax ?? 10_000) / 2));
+    this.#tokensMax = Math.max(1, options.tokensMax ?? 10_000);
     this.#ttlMs = options.ttlMs;
   }
 
   get(digest: string, nowMs: number): VerifiedSession | null {
-    const young = this.#young.get(digest);
-    const entry = young ?? this.#old.get(digest);
+    const entry = this.#entries.get(digest);
     if (entry === undefined || nowMs < entry.fromMs || nowMs >= entry.untilMs) return null;
-    if (young === undefined) this.#keep(digest, entry);
+    entry.wasUsed = true;
     return entry.session;
   }
 
   set(digest: string, session: VerifiedSession, nowMs: number): void {
     const untilMs = Math.min(session.auth.expiresAtMs, nowMs + this.#ttlMs);
-    if (untilMs > nowMs) this.#keep(digest, { session, fromMs: session.notBeforeMs, untilMs });
+    if (untilMs <= nowMs) return;
+    if (!this.#entries.has(digest)) this.#place(digest, nowMs);
+    this.#entries.set(digest, { session, fromMs: session.notBeforeMs, untilMs, wasUsed: false });
   }
 
-  #keep(digest: string, entry: Entry): void {
-    if (this.#young.size >= this.#generationMax) {
-      this.#old = this.#young;
-      this.#young = new Map();
+  #place(digest: string, nowMs: number): void {
+    if (this.#places.length < this.#tokensMax) {
+      this.#places.push(digest);
+      return;
     }
-    this.#young.set(digest, entry);
+    while (this.#hasSecondChance(nowMs)) this.#hand = (this.#hand + 1) % this.#tokensMax;
+    this.#entries.delete(this.#places[this.#hand] ?? '');
+    this.#places[this.#hand] = digest;
+    this.#hand = (this.#hand + 1) % this.#tokensMax;
+  }
+
+  /** Ends within one round: whoever has one loses it. */
+  #hasSecondChance(nowMs: number): boolean {
+    const entry = this.#entries.get(this.#places[this.#hand] ?? '');
+    if (entry === undefined || !entry.wasUsed || entry.untilMs <= nowMs) return false;
+    entry.wasUsed = false;
+    return true;
   }
 }
 
