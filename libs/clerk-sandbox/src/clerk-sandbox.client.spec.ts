@@ -426,6 +426,18 @@ describe('faults, as the official client meets them', () => {
     expect(typeof (await client.users.getUser(free.id))).toBe('string');
   });
 
+  it('JSON of another shape comes through as it is', async () => {
+    const response = await fetch(`${sandbox.url}/sandbox/faults`, {
+      method: 'PUT',
+      body: JSON.stringify({ kind: 'json', body: { keys: 'x' }, times: 1 }),
+    });
+    expect(response.status).toBe(200);
+    expect(await client.jwks.getJwks()).toEqual({ keys: 'x' });
+    sandbox.faults.add({ kind: 'json', body: [], status: 502, times: 1 });
+    expect(await failure(client.jwks.getJwks())).toMatchObject({ status: 502 });
+    expect((await client.jwks.getJwks()).keys).toHaveLength(1);
+  });
+
   it('slow answers late, and only on the paths that are named', async () => {
     sandbox.faults.add({ kind: 'slow', delayMs: 1_500, pathPrefix: '/v1/users' });
     const startedAt = Date.now();

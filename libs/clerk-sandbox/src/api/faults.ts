@@ -14,7 +14,9 @@ export type FaultKind =
   /** 429 with `Retry-After: retryAfterSeconds` (1 by default). */
   | 'rate-limited'
   /** `status` (200 by default) with a page of HTML, as a proxy in between would send. */
-  | 'html';
+  | 'html'
+  /** `status` (200 by default) with `body` as JSON (null by default): well-formed, and not what was asked for. */
+  | 'json';
 
 export interface Fault {
   readonly kind: FaultKind;
@@ -25,6 +27,7 @@ export interface Fault {
   readonly status?: number;
   readonly delayMs?: number;
   readonly retryAfterSeconds?: number;
+  readonly body?: unknown;
 }
 
 const KINDS: readonly string[] = [
@@ -34,6 +37,7 @@ const KINDS: readonly string[] = [
   'status',
   'rate-limited',
   'html',
+  'json',
 ] satisfies FaultKind[];
 
 /** The faults in force. The first that matches a request meets it. */
@@ -68,11 +72,13 @@ export function parseFault(value: unknown): Fault {
     status,
     delay_ms: delayMs,
     retry_after_seconds: retryAfterSeconds,
+    body,
   } = value;
   if (!isKind(kind)) throw invalidParameter('kind', `kind must be one of ${KINDS.join(', ')}`);
   return {
     kind,
     ...(typeof pathPrefix === 'string' ? { pathPrefix } : {}),
+    ...(body === undefined ? {} : { body }),
     ...numbers({ times, status, delayMs, retryAfterSeconds }),
   };
 }

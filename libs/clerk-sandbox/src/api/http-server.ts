@@ -116,6 +116,7 @@ const MISBEHAVIOURS: Readonly<Record<FaultKind, Misbehaviour>> = {
   html: ({ status = 200 }, res) => {
     res.writeHead(status, { 'content-type': 'text/html' }).end('<html><body>proxy</body></html>');
   },
+  json: ({ status = 200, body = null }, res) => sendJson(res, status, body),
   'rate-limited': ({ retryAfterSeconds = 1 }, res, traceId) => {
     res.setHeader('retry-after', String(retryAfterSeconds));
     const error = new ApiError(429, 'too_many_requests', { message: 'Too many requests' });
