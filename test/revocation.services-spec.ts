@@ -1,21 +1,9 @@
-import { Controller, Get, Logger, Module, type Type, UseGuards } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { Logger } from '@nestjs/common';
 import { ClerkSandbox, SEEDED_USERS } from 'clerk-sandbox';
-import { Redis } from 'ioredis';
-import { ClerkAuthGuard, ClerkModule, ClerkService } from 'nest-clerk';
 
-import { call, until } from './support/service.js';
+import { closeAll, connectRedis, startGuardedApp } from './support/guarded-app.js';
+import { until } from './support/service.js';
 import { TcpProxy } from './support/tcp-proxy.js';
-
-@Controller()
-@UseGuards(ClerkAuthGuard)
-class GuardedController {
-  @Get()
-  guarded() {
-    return { ok: true };
-  }
-}
 
 describe('two instances on one Redis', () => {
   const closing: (() => unknown)[] = [];
@@ -27,32 +15,15 @@ describe('two instances on one Redis', () => {
     closing.push(() => sandbox.stop());
   });
 
-  afterAll(async () => {
-    for (const close of closing.toReversed()) await close();
-  });
+  afterAll(() => closeAll(closing));
 
   async function startInstance(redisUrl: string) {
-    const { secretKey, publishableKey, url: apiUrl } = sandbox;
-    const redis = new Redis(redisUrl, {
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 1,
-      retryStrategy: () => 50,
-    });
-    redis.on('error', () => undefined);
+    const redis = connectRedis(redisUrl);
+    closing.push(() => redis.disconnect());
     await new Promise((resolve) => redis.once('ready', resolve));
-    @Module({
-      imports: [ClerkModule.register({ secretKey, publishableKey, apiUrl, redis, webhookPath: null })],
-      controllers: [GuardedController],
-    })
-    class AppModule {}
-    const app = await NestFactory.create(AppModule as Type, new FastifyAdapter(), { logger: false });
-    await app.listen(0, '127.0.0.1');
-    const url = await app.getUrl();
-    closing.push(async () => {
-      await app.close();
-      redis.disconnect();
-    });
-    return { clerk: app.get(ClerkService), get: (token: string) => call(url, { token }) };
+    const app = await startGuardedApp(sandbox, { redis });
+    closing.push(() => app.stop());
+    return app;
   }
 
   const redisUrl = () => new URL(process.env['TEST_REDIS_URL'] ?? '');
@@ -62,14 +33,14 @@ describe('two instances on one Redis', () => {
     const [a, b] = [await startInstance(redisUrl().href), await startInstance(redisUrl().href)];
     const { token, sessionId } = signIn();
     expect([(await a.get(token)).status, (await b.get(token)).status]).toEqual([200, 200]);
+    const startedAt = performance.now();
     await a.clerk.revokeSession(sessionId);
-    const startedAt = Date.now();
     const refused = await until(
       () => b.get(token),
       ({ status }) => status !== 200,
     );
     expect([refused.status, refused.body.code]).toEqual([401, 'SESSION_REVOKED']);
-    expect(Date.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
     expect((await a.get(token)).body.code).toBe('SESSION_REVOKED');
     const late = await startInstance(redisUrl().href);
     expect((await late.get(token)).body.code).toBe('SESSION_REVOKED');
@@ -96,6 +67,7 @@ describe('two instances on one Redis', () => {
     expect((await a.get(made.token)).status).toBe(200);
 
     await proxy.restore();
+    const startedAt = performance.now();
     for (const [instance, { token }] of [
       [b, missed],
       [a, made],
@@ -105,6 +77,7 @@ describe('two instances on one Redis', () => {
         ({ status }) => status !== 200,
       );
       expect(refused.body.code).toBe('SESSION_REVOKED');
+      expect(performance.now() - startedAt).toBeLessThan(1_000);
     }
   }, 60_000);
 });

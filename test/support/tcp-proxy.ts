@@ -1,7 +1,11 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A way to a server on this machine that can be cut, or made to swallow everything. */
+/** A way to a server on this machine that can be cut, slowed, led elsewhere, or made to swallow everything. */
 export class TcpProxy {
+  /** Bytes that came from the near side. */
+  receivedBytes = 0;
+  /** What comes through comes this much later, either way, milliseconds. Back to less: with `restore`, or it overtakes. */
+  delayMs = 0;
   private readonly sockets = new Set<Socket>();
   private isSwallowing = false;
 
@@ -15,8 +19,14 @@ export class TcpProxy {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
     const proxy = new TcpProxy(server, typeof address === 'object' && address !== null ? address.port : 0);
-    server.on('connection', (near) => proxy.join(near, connect(port, host)));
+    proxy.leadTo(port, host);
     return proxy;
+  }
+
+  /** Where new connections go. Those that are there stay: `cut` or `restore` ends them. */
+  leadTo(port: number, host = '127.0.0.1'): void {
+    this.server.removeAllListeners('connection');
+    this.server.on('connection', (near) => this.join(near, connect(port, host)));
   }
 
   /** Drops every connection and takes no new one, as a server that is down. */
@@ -49,19 +59,26 @@ export class TcpProxy {
   }
 
   private join(near: Socket, far: Socket): void {
+    near.on('data', (chunk) => (this.receivedBytes += chunk.length));
     for (const [from, to] of [
       [near, far],
       [far, near],
     ] as const) {
       this.sockets.add(from);
-      from.on('data', (chunk) => {
-        if (!this.isSwallowing) to.write(chunk);
-      });
+      from.on('data', (chunk) => this.pass(chunk, to));
       from.on('error', () => to.destroy());
       from.on('close', () => {
         this.sockets.delete(from);
         to.destroy();
       });
     }
+  }
+
+  private pass(chunk: Buffer, to: Socket): void {
+    const write = () => {
+      if (!this.isSwallowing && !to.destroyed) to.write(chunk);
+    };
+    if (this.delayMs === 0) write();
+    else setTimeout(write, this.delayMs).unref();
   }
 }

@@ -1,0 +1,149 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+
+import { Redis } from 'ioredis';
+
+// Part of the machine, if it is there: no dependency of this project.
+const BINARY = 'redis-server';
+
+/** Whether private servers can be started here. */
+export const hasRedisServer = spawnSync(BINARY, ['--version']).status === 0;
+
+if (!hasRedisServer)
+  process.stderr.write(
+    `${BINARY} is not installed: in place of losing a server the tests empty database 9 of TEST_REDIS_URL, and those that change its settings are skipped.\n`,
+  );
+
+/** A Redis of the test's own that keeps nothing: whoever ends it has lost what was in it. */
+export class RedisServer {
+  private process: ChildProcess | undefined;
+
+  private constructor(readonly port: number) {}
+
+  /** @param primaryPort makes it a replica */
+  static async start(primaryPort?: number): Promise<RedisServer> {
+    const server = new RedisServer(await freePort());
+    await server.start(primaryPort);
+    return server;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** Again, on the same port, and empty. */
+  async start(primaryPort?: number): Promise<void> {
+    const role = primaryPort === undefined ? [] : ['--replicaof', '127.0.0.1', String(primaryPort)];
+    const words = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+    const child = spawn(BINARY, [...words, '--repl-diskless-sync-delay', '0', ...role], {
+      cwd: tmpdir(),
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    this.process = child;
+    await new Promise<void>((resolve, reject) => {
+      let output = '';
+      child.once('error', reject);
+      child.once('exit', () => reject(new Error(`redis-server ended: ${output}`)));
+      child.stdout.on('data', (chunk) => {
+        output += String(chunk);
+        if (output.includes('Ready to accept connections')) resolve();
+      });
+    });
+  }
+
+  /** At once and with everything in it, as a machine that fails. Idempotent. */
+  async kill(): Promise<void> {
+    const { process } = this;
+    this.process = undefined;
+    if (process === undefined || process.exitCode !== null || process.signalCode !== null) return;
+    const ended = once(process, 'exit');
+    process.kill('SIGKILL');
+    await ended;
+  }
+
+  async ask<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
+    const redis = new Redis(this.url, { maxRetriesPerRequest: 1 });
+    try {
+      return await question(redis);
+    } finally {
+      redis.disconnect();
+    }
+  }
+}
+
+/** A Redis that can be lost. `port` and `database` are where it is found; connections to it are to go through a proxy. */
+export interface LosableRedis {
+  readonly port: number;
+  readonly database: number;
+  /** Waits until the replica has everything, and then lets it have no more. */
+  readonly isolateReplica: () => Promise<void>;
+  /** The replica takes over, with what it has; gives its port. */
+  readonly failOver: () => Promise<number>;
+  /** Everything is gone. */
+  readonly restart: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+/** Private servers, a primary and its replica; where there is no `redis-server`, a database of the shared one that is emptied. */
+export async function startLosableRedis(): Promise<LosableRedis> {
+  if (!hasRedisServer) return emptiedDatabase(9);
+  const primary = await RedisServer.start();
+  const replica = await RedisServer.start(primary.port);
+  return {
+    port: primary.port,
+    database: 0,
+    isolateReplica: async () => {
+      // Answers when the replica has confirmed every write so far, within 5 s.
+      const confirmed = await primary.ask(async (redis) => {
+        await redis.set('isolate', '1');
+        return redis.wait(1, 5_000);
+      });
+      if (confirmed !== 1) throw new Error('The replica does not follow.');
+      await replica.ask((redis) => redis.replicaof('NO', 'ONE'));
+    },
+    failOver: async () => {
+      await primary.kill();
+      return replica.port;
+    },
+    restart: async () => {
+      await primary.kill();
+      await primary.start();
+    },
+    stop: async () => {
+      await primary.kill();
+      await replica.kill();
+    },
+  };
+}
+
+function emptiedDatabase(database: number): LosableRedis {
+  const url = new URL(process.env['TEST_REDIS_URL'] ?? '');
+  const port = Number(url.port || 6379);
+  const empty = async () => {
+    const redis = new Redis(url.href, { db: database });
+    await redis.flushdb();
+    redis.disconnect();
+  };
+  return {
+    port,
+    database,
+    isolateReplica: () => Promise.resolve(),
+    failOver: async () => {
+      await empty();
+      return port;
+    },
+    restart: empty,
+    stop: empty,
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (typeof address !== 'object' || address === null) throw new Error('There is no free port.');
+  return address.port;
+}
