@@ -33,6 +33,7 @@ interface Failure {
  */
 export class JwksTokenKeys extends TokenKeys {
   #keys: ReadonlyMap<string, KeyObject> = new Map();
+  #withdrawals = 0;
   #fetchedAtMs = Number.NEGATIVE_INFINITY;
   #unknownAskedAtMs = Number.NEGATIVE_INFINITY;
   #failure: Failure | null = null;
@@ -40,6 +41,10 @@ export class JwksTokenKeys extends TokenKeys {
 
   constructor(private readonly options: JwksTokenKeysOptions) {
     super();
+  }
+
+  get withdrawals(): number {
+    return this.#withdrawals;
   }
 
   find(keyId: string | null): KeyObject | null {
@@ -93,6 +98,7 @@ export class JwksTokenKeys extends TokenKeys {
       if (keys === null || keys.size === 0) {
         throw new ClerkError('CLERK_UNAVAILABLE', 'Clerk answered with no key that can be used.');
       }
+      if ([...this.#keys.keys()].some((keyId) => !keys.has(keyId))) this.#withdrawals += 1;
       this.#keys = keys;
       this.#fetchedAtMs = this.options.nowMs();
       this.#failure = null;

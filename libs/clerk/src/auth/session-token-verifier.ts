@@ -20,6 +20,8 @@ export interface SessionTokenVerifierParts {
 
 /** Verifies session tokens: RS256 with a kept key object, and a bounded memory of tokens that were verified before. */
 export class SessionTokenVerifier {
+  #withdrawals = 0;
+
   constructor(private readonly parts: SessionTokenVerifierParts) {}
 
   /**
@@ -31,6 +33,7 @@ export class SessionTokenVerifier {
    */
   verify(token: string): SessionAuth | Promise<SessionAuth> {
     const digest = digestOf(token);
+    this.#forgetWithdrawn();
     const known = this.parts.verifiedTokens.get(digest, this.parts.nowMs());
     if (known !== null) return this.#admit(known);
     const decoded = decodeSessionToken(token);
@@ -41,6 +44,7 @@ export class SessionTokenVerifier {
 
   /** Whether the token was verified before and has not expired. */
   remembers(token: string): boolean {
+    this.#forgetWithdrawn();
     return this.parts.verifiedTokens.get(digestOf(token), this.parts.nowMs()) !== null;
   }
 
@@ -52,6 +56,14 @@ export class SessionTokenVerifier {
       if (error instanceof ClerkError) return false;
       throw error;
     }
+  }
+
+  /** A key is withdrawn because it can no longer be trusted: then neither can what it signed. Rare enough to forget all. */
+  #forgetWithdrawn(): void {
+    const { withdrawals } = this.parts.keys;
+    if (withdrawals === this.#withdrawals) return;
+    this.#withdrawals = withdrawals;
+    this.parts.verifiedTokens.clear();
   }
 
   #verifyWith(key: KeyObject, decoded: CompactJws, digest: string): SessionAuth {

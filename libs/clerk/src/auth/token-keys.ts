@@ -5,6 +5,8 @@ const MODULUS_BITS_MIN = 2_048;
 
 /** Where the public keys of an instance come from. */
 export abstract class TokenKeys {
+  /** How many times keys were withdrawn: what was verified before the last of them is to be verified anew. */
+  abstract readonly withdrawals: number;
   /** The key, if it is at hand: no I/O. `keyId` is what the token names, null when it names none. */
   abstract find(keyId: string | null): KeyObject | null;
   /**
@@ -18,6 +20,8 @@ export abstract class TokenKeys {
 
 /** One key, given as PEM: it verifies every token, whatever key id the token names, without any network. */
 export class PemTokenKeys extends TokenKeys {
+  readonly withdrawals = 0;
+
   constructor(private readonly key: KeyObject) {
     super();
   }

@@ -48,6 +48,12 @@ export class VerifiedTokens {
     this.#entries.set(digest, { session, fromMs: session.notBeforeMs, untilMs, wasUsed: false });
   }
 
+  clear(): void {
+    this.#entries.clear();
+    this.#places.length = 0;
+    this.#hand = 0;
+  }
+
   #place(digest: string, nowMs: number): void {
     if (this.#places.length < this.#tokensMax) {
       this.#places.push(digest);
