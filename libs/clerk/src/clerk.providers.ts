@@ -59,9 +59,9 @@ export const clerkProviders: Provider[] = [
   {
     provide: ClerkUsers,
     inject: [STORAGE, ClerkBackend],
-    useFactory: ({ users }: Storage, backend: ClerkBackend) =>
+    useFactory: ({ mirror }: Storage, backend: ClerkBackend) =>
       new ClerkUsers({
-        mirror: users,
+        mirror: mirror.users,
         fetchUser: async (userId) => (await backend.getUser(userId)).raw,
       }),
   },

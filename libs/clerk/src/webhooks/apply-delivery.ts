@@ -1,5 +1,6 @@
 import { parseClerkUser } from '../users/clerk-user.js';
 import type { UserProfile } from '../users/mirrored-user.js';
+import type { Mirror } from '../mirror/mirror.js';
 import type { UserApplication, UserMirror } from '../users/user-mirror.js';
 import type { ClerkEvent } from './clerk-event.js';
 import type { WebhookDelivery } from './webhook-delivery.js';
@@ -25,11 +26,11 @@ export interface Applied {
  *
  * @throws ClerkError DATABASE_UNAVAILABLE
  */
-export async function applyDelivery(delivery: WebhookDelivery, users: UserMirror): Promise<Applied> {
+export async function applyDelivery(delivery: WebhookDelivery, mirror: Mirror): Promise<Applied> {
   if (SESSION_ENDED.has(delivery.type)) {
     return { result: delivery.entityId === null ? 'ignored' : 'applied', event: null };
   }
-  const application = await applyUser(delivery, users);
+  const application = await applyUser(delivery, mirror.users);
   if (application === null) return { result: 'ignored', event: null };
   if (application.outcome === 'stale') return { result: 'stale', event: null };
   return { result: 'applied', event: eventOf(delivery.entityId ?? '', application) };

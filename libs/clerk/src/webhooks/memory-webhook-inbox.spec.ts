@@ -1,4 +1,4 @@
-import { MemoryUserMirror } from '../users/memory-user-mirror.js';
+import { MemoryMirror } from '../mirror/memory-mirror.js';
 import { MemoryWebhookInbox } from './memory-webhook-inbox.js';
 import { ATTEMPTS_MAX } from './retry-delay.js';
 import type { WebhookDelivery } from './webhook-delivery.js';
@@ -16,12 +16,12 @@ const delivery = (id: string): WebhookDelivery => ({
 
 describe('webhooks in memory', () => {
   describeWebhookInbox(() => {
-    const users = new MemoryUserMirror();
-    return { users, inbox: new MemoryWebhookInbox(users, { nowMs: Date.now }) };
+    const mirror = new MemoryMirror();
+    return { users: mirror.users, inbox: new MemoryWebhookInbox(mirror, { nowMs: Date.now }) };
   });
 
   it('are bounded: what does not fit is refused, so that Clerk sends it again', async () => {
-    const inbox = new MemoryWebhookInbox(new MemoryUserMirror(), { nowMs: Date.now, deliveriesMax: 2 });
+    const inbox = new MemoryWebhookInbox(new MemoryMirror(), { nowMs: Date.now, deliveriesMax: 2 });
     await inbox.store(delivery('msg_1'));
     await inbox.store(delivery('msg_2'));
     await expect(inbox.store(delivery('msg_3'))).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
@@ -29,7 +29,7 @@ describe('webhooks in memory', () => {
 
   it('are tried again with growing pauses, and parked as dead in the end', async () => {
     const clock = { nowMs: 0 };
-    const inbox = new MemoryWebhookInbox(new MemoryUserMirror(), { nowMs: () => clock.nowMs });
+    const inbox = new MemoryWebhookInbox(new MemoryMirror(), { nowMs: () => clock.nowMs });
     await inbox.store(delivery('msg_1'));
     const fail = () => inbox.drainOne(() => Promise.reject(new Error('no')));
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {

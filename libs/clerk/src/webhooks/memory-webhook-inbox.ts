@@ -1,5 +1,5 @@
 import { ClerkError } from '../clerk-error.js';
-import type { MemoryUserMirror } from '../users/memory-user-mirror.js';
+import type { MemoryMirror } from '../mirror/memory-mirror.js';
 import { ATTEMPTS_MAX, retryDelayMs } from './retry-delay.js';
 import type { WebhookDelivery } from './webhook-delivery.js';
 import { type ApplyDelivery, type DrainStep, WebhookInbox } from './webhook-inbox.js';
@@ -25,7 +25,7 @@ export class MemoryWebhookInbox extends WebhookInbox {
   readonly #deliveriesMax: number;
 
   constructor(
-    private readonly users: MemoryUserMirror,
+    private readonly mirror: MemoryMirror,
     private readonly options: MemoryWebhookInboxOptions,
   ) {
     super();
@@ -50,7 +50,7 @@ export class MemoryWebhookInbox extends WebhookInbox {
     const { delivery } = due;
     this.#claimed.add(delivery.id);
     try {
-      const result = await this.users.transaction((users) => apply(delivery, users, null));
+      const result = await this.mirror.transaction((mirror) => apply(delivery, mirror, null));
       this.#settle(delivery.id);
       if (delivery.type === 'user.deleted') this.#wipePayloads(delivery.userId);
       return { outcome: 'handled', delivery, result };

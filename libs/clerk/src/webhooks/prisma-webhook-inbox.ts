@@ -1,5 +1,5 @@
 import { type ClerkDatabase, type ClerkDatabaseConnection, databaseAnswer } from '../clerk-database.js';
-import { PrismaUserMirror } from '../users/prisma-user-mirror.js';
+import { prismaMirror } from '../mirror/prisma-mirror.js';
 import { ATTEMPTS_MAX, failureName, retryDelayMs } from './retry-delay.js';
 import type { WebhookDelivery } from './webhook-delivery.js';
 import { type ApplyDelivery, type ApplyResult, type DrainStep, WebhookInbox } from './webhook-inbox.js';
@@ -124,7 +124,7 @@ async function handle(
   delivery: WebhookDelivery,
   apply: ApplyDelivery,
 ): Promise<DrainStep> {
-  const result: ApplyResult = await apply(delivery, new PrismaUserMirror(transaction), transaction);
+  const result: ApplyResult = await apply(delivery, prismaMirror(transaction), transaction);
   if (delivery.type === 'user.deleted') await transaction.$executeRawUnsafe(WIPE_PAYLOADS, delivery.userId);
   await transaction.$executeRawUnsafe(FINISH, delivery.id, result);
   return { outcome: 'handled', delivery, result };

@@ -92,8 +92,8 @@ export class WebhookApplier implements OnApplicationBootstrap, OnModuleDestroy {
     } while (step.outcome !== 'idle' && this.#state === 'started');
   }
 
-  async #apply(...[delivery, users, transaction]: Parameters<ApplyDelivery>): Promise<ApplyResult> {
-    const { result, event } = await applyDelivery(delivery, users);
+  async #apply(...[delivery, mirror, transaction]: Parameters<ApplyDelivery>): Promise<ApplyResult> {
+    const { result, event } = await applyDelivery(delivery, mirror);
     if (event !== null) await this.parts.onEvent(event, transaction);
     return result;
   }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import type { ClerkError } from '../clerk-error.js';
 import type { UserMirror } from '../users/user-mirror.js';
-import { applyDelivery as applyToUsers } from './apply-delivery.js';
+import { applyDelivery as applyToMirror } from './apply-delivery.js';
 import type { WebhookDelivery } from './webhook-delivery.js';
 import type { ApplyDelivery, WebhookInbox } from './webhook-inbox.js';
 
@@ -17,7 +17,8 @@ export interface InboxUnderTest {
 
 const BASE_MS = 1_800_000_000_000;
 
-const applyDelivery: ApplyDelivery = async (delivery, users) => (await applyToUsers(delivery, users)).result;
+const applyDelivery: ApplyDelivery = async (delivery, mirror) =>
+  (await applyToMirror(delivery, mirror)).result;
 
 /** What every inbox must hold to. */
 export function describeWebhookInbox(create: () => Promise<InboxUnderTest> | InboxUnderTest): void {

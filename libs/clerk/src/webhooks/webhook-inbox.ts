@@ -1,17 +1,17 @@
 import type { ClerkDatabaseConnection } from '../clerk-database.js';
-import type { UserMirror } from '../users/user-mirror.js';
+import type { Mirror } from '../mirror/mirror.js';
 import type { WebhookDelivery } from './webhook-delivery.js';
 
 /** `ignored`: stored, but nothing follows from it (unknown type, nothing to mirror). */
 export type ApplyResult = 'applied' | 'stale' | 'ignored';
 
 /**
- * Applies one delivery. Everything it writes through `users` and `transaction` commits or rolls back with the delivery's own
+ * Applies one delivery. Everything it writes through `mirror` and `transaction` commits or rolls back with the delivery's own
  * mark. `transaction` is null where there is no database.
  */
 export type ApplyDelivery = (
   delivery: WebhookDelivery,
-  users: UserMirror,
+  mirror: Mirror,
   transaction: ClerkDatabaseConnection | null,
 ) => Promise<ApplyResult>;
 
