@@ -142,6 +142,8 @@ describe('the keys that Clerk publishes', () => {
     ['an empty list', { keys: [] }],
     ['keys of another kind', { keys: [{ kty: 'EC', kid: 'a' }, null, 5, jwk('a', { use: 'enc' })] }],
     ['a key of 1024 bits', { keys: [short()] }],
+    ['a key that says it is another kind', { keys: [jwk('a', { kty: 'EC' })] }],
+    ['a key for another algorithm', { keys: [jwk('a', { alg: 'RS512' }), jwk('a', { alg: 'PS256' })] }],
   ])(
     'that cannot be used are an outage, and leave the last good ones in force: %s',
     async (_name, answer) => {
@@ -156,6 +158,23 @@ describe('the keys that Clerk publishes', () => {
       expect(keys.find('a')).not.toBeNull();
     },
   );
+
+  it('are counted when they are withdrawn, and only then', async () => {
+    const { keys, clerk, clock } = setUp();
+    await keys.load('a');
+    const steps = [
+      [[KEY_A, KEY_B], 0],
+      [[KEY_B], 1],
+      [[KEY_B], 1],
+      [[KEY_A], 2],
+    ] as const;
+    for (const [answer, withdrawals] of steps) {
+      clerk.answer = { keys: answer };
+      clock.nowMs += 31_000;
+      await codeOf(keys.load('unknown'));
+      expect(keys.withdrawals).toBe(withdrawals);
+    }
+  });
 
   it('are named: a token that names none is refused without a call', async () => {
     const { keys, clerk } = setUp();

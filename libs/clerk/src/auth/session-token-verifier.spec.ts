@@ -43,19 +43,30 @@ function signRaw(header: string, payload: string, key: KeyObject = privateKey): 
 const token = ({ header = {}, claims = {} }: { header?: object; claims?: object } = {}) =>
   signRaw(encode({ ...HEADER, ...header }), encode({ ...CLAIMS, ...claims }));
 
+/** Finds its key until it is withdrawn. */
+class WithdrawableKeys extends PemTokenKeys {
+  override withdrawals = 0;
+
+  override find(): KeyObject {
+    if (this.withdrawals > 0) throw new ClerkError('TOKEN_KEY_UNKNOWN', 'withdrawn');
+    return super.find();
+  }
+}
+
 function setUp({ rules = {}, ttlMs = 3_600_000 }: { rules?: Partial<ClaimRules>; ttlMs?: number } = {}) {
   const key = parsePemKey(PEM);
   if (key === null) throw new Error('the test key is no key');
   const clock = { nowMs: NOW_SECONDS * 1_000 };
   const revocations = new Revocations(() => clock.nowMs);
+  const keys = new WithdrawableKeys(key);
   const verifier = new SessionTokenVerifier({
-    keys: new PemTokenKeys(key),
+    keys,
     rules: { ...RULES, ...rules },
     verifiedTokens: new VerifiedTokens({ ttlMs }),
     revocations,
     nowMs: () => clock.nowMs,
   });
-  return { verifier, revocations, clock };
+  return { verifier, revocations, clock, keys };
 }
 
 /** The code of the refusal, or `accepted`. */
@@ -184,6 +195,26 @@ describe('a token that was verified before', () => {
     const { verifier } = setUp();
     const given = token();
     expect(verifier.verify(given)).toBe(verifier.verify(given));
+  });
+
+  it('is forgotten when a key is withdrawn', () => {
+    const { verifier, keys } = setUp();
+    const given = token();
+    void verifier.verify(given);
+    keys.withdrawals = 1;
+    expect(verifier.remembers(given)).toBe(false);
+    expect(() => verifier.verify(given)).toThrow(expect.objectContaining({ code: 'TOKEN_KEY_UNKNOWN' }));
+  });
+
+  it.each([1, '', [], null, {}])('names a key by text and nothing else: kid %j', (kid) => {
+    const { verifier, keys } = setUp();
+    const asked: (string | null)[] = [];
+    keys.find = (keyId?: string | null) => {
+      asked.push(keyId ?? null);
+      throw new ClerkError('TOKEN_KEY_UNKNOWN', 'none');
+    };
+    expect(() => verifier.verify(token({ header: { kid } }))).toThrow();
+    expect(asked).toEqual([null]);
   });
 
   it('is refused once it has expired, started again or been revoked', async () => {

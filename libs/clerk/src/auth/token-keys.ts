@@ -20,7 +20,7 @@ export abstract class TokenKeys {
 
 /** One key, given as PEM: it verifies every token, whatever key id the token names, without any network. */
 export class PemTokenKeys extends TokenKeys {
-  readonly withdrawals = 0;
+  readonly withdrawals: number = 0;
 
   constructor(private readonly key: KeyObject) {
     super();
@@ -52,7 +52,9 @@ function readRsaJwk(jwk: unknown): [string, KeyObject][] {
   if (typeof jwk !== 'object' || jwk === null) return [];
   const { kty, kid, n, e, use = 'sig', alg = 'RS256' }: Readonly<Record<string, unknown>> = { ...jwk };
   if (kty !== 'RSA' || use !== 'sig' || alg !== 'RS256' || typeof kid !== 'string') return [];
-  const key = usable(() => createPublicKey({ key: { kty, n: String(n), e: String(e) }, format: 'jwk' }));
+  const key = usable(() =>
+    createPublicKey({ key: { kty: 'RSA', n: String(n), e: String(e) }, format: 'jwk' }),
+  );
   return key === null ? [] : [[kid, key]];
 }
 

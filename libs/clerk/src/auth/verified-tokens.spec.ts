@@ -53,7 +53,10 @@ describe('verified tokens', () => {
     tokens.set('long', session('long'), 0);
     expect([has(tokens, 'short'), has(tokens, 'long')]).toEqual([true, true]);
     tokens.set('new', session('new'), 20);
-    expect(['short', 'long', 'new'].map((name) => has(tokens, name, 5))).toEqual([false, true, true]);
+    expect(tokens.get('short', 5)).toBeNull();
+    // It went at once: nobody else had to give up a second chance for it.
+    tokens.set('newer', session('newer'), 20);
+    expect(['long', 'new', 'newer'].map((name) => has(tokens, name, 5))).toEqual([true, false, true]);
   });
 
   it('are good between their first and their last moment, and no longer than the bound in time', () => {
