@@ -1,3 +1,4 @@
+import { ClerkError } from '../clerk-error.js';
 import { Revocations } from './revocations.js';
 
 describe('a revocation', () => {
@@ -25,7 +26,7 @@ describe('a revocation', () => {
     const revocations = new Revocations(() => nowMs);
     revocations.add({ revocation, untilMs: 2_000 });
     nowMs = 1_999;
-    expect(() => revocations.check(session)).toThrow();
+    expect(() => revocations.check(session)).toThrow(ClerkError);
     nowMs = 2_000;
     expect(() => revocations.check(session)).not.toThrow();
   });

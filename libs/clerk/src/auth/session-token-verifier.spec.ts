@@ -107,6 +107,17 @@ describe('a good token', () => {
     });
   });
 
+  it.each(['', undefined, 5])('stands for no organisation without a role in it: %j', async (rol) => {
+    const auth = await setUp().verifier.verify(token({ claims: { o: { id: 'org_1', rol } } }));
+    expect(auth.organization).toBeNull();
+  });
+
+  it.each(['x', '-1', '9007199254740995', ''])('grants no permission by the mask %j', async (fpm) => {
+    const o = { id: 'org_1', rol: 'member', per: 'read,manage,delete', fpm };
+    const auth = await setUp().verifier.verify(token({ claims: { o, fea: 'o:invoices' } }));
+    expect(auth.organization?.permissions).toEqual([]);
+  });
+
   it('says who impersonates the user', async () => {
     const auth = await setUp().verifier.verify(token({ claims: { act: { sub: 'user_support' } } }));
     expect(auth.actorId).toBe('user_support');
@@ -213,7 +224,7 @@ describe('a token that was verified before', () => {
       asked.push(keyId ?? null);
       throw new ClerkError('TOKEN_KEY_UNKNOWN', 'none');
     };
-    expect(() => verifier.verify(token({ header: { kid } }))).toThrow();
+    expect(() => verifier.verify(token({ header: { kid } }))).toThrow('none');
     expect(asked).toEqual([null]);
   });
 
