@@ -325,6 +325,8 @@ describe.each(['fastify', 'express'] as const)('the guard on %s', (adapter) => {
     const both = session(pro.id, { claims: { o: { id: 'org_1', slg: 'x', rol: 'admin' } } });
     expect(await status('twice', both)).toBe(200);
     expect(await status('admin/plan', both)).toBe(403);
+    // The plan of the handler, and not the role of the controller.
+    expect(await status('admin/plan', session(enterprise.id))).toBe(403);
   });
 
   it('keeps another organisation out, whatever the path says', async () => {

@@ -113,6 +113,8 @@ async function start(adapter: 'ws' | 'socket.io'): Promise<INestApplication> {
         apiUrl,
         authorizedParties,
         sessionCookie: true,
+        // What a connection may do ends with its token, to the second.
+        clockSkewSeconds: 0,
         webhookPath: null,
       }),
     ],
