@@ -7,8 +7,15 @@ export type Json = Readonly<Record<string, unknown>>;
 /** A session token is below 4 KiB, since it must fit into a cookie; custom claims leave room for twice that. */
 const TOKEN_LENGTH_MAX = 8_192;
 
+/** Headers by their text, as they were decoded before: a key has one, and all its tokens share it. */
+export type KnownHeaders = ReadonlyMap<string, Json>;
+
+const NONE: KnownHeaders = new Map();
+
 /** A token taken apart; nothing about it is proved yet. */
 export interface CompactJws {
+  /** The first part, as it came. */
+  readonly headerPart: string;
   readonly header: Json;
   readonly keyId: string | null;
   readonly claims: Json;
@@ -18,35 +25,49 @@ export interface CompactJws {
 }
 
 /**
- * Takes a compact JWS apart and checks everything that can be checked without a key.
+ * Takes a compact JWS apart and checks what it claims to be.
  *
- * @throws ClerkError TOKEN_MALFORMED when it is not three parts of canonical base64url that hold JSON objects
+ * @throws ClerkError TOKEN_MALFORMED when it is not three parts of base64url that hold JSON objects and a signature
  * @throws ClerkError TOKEN_ALGORITHM_REJECTED for anything but RS256
  * @see https://www.rfc-editor.org/rfc/rfc7515 https://www.rfc-editor.org/rfc/rfc8725
  */
-export function decodeJws(token: string): CompactJws {
+export function decodeJws(token: string, known: KnownHeaders = NONE): CompactJws {
   if (token.length > TOKEN_LENGTH_MAX) throw malformed(`must not exceed ${TOKEN_LENGTH_MAX} characters`);
-  const [head, payload, signature, ...rest] = token.split('.');
-  if (head === undefined || payload === undefined || signature === undefined || rest.length > 0) {
+  const headerEnd = token.indexOf('.');
+  const payloadEnd = token.indexOf('.', headerEnd + 1);
+  if (headerEnd < 0 || payloadEnd < 0 || token.includes('.', payloadEnd + 1)) {
     throw malformed('must have three parts');
   }
-  const header = decodeJson(head);
-  checkAlgorithm(header);
+  const headerPart = token.slice(0, headerEnd);
+  const header = known.get(headerPart) ?? decodeHeader(headerPart);
   const { kid } = header;
   return {
+    headerPart,
     header,
     keyId: typeof kid === 'string' && kid !== '' ? kid : null,
-    claims: decodeJson(payload),
-    signedPart: token.slice(0, head.length + 1 + payload.length),
-    signature: decodeBase64Url(signature),
+    claims: decodeJson(token.slice(headerEnd + 1, payloadEnd)),
+    signedPart: token.slice(0, payloadEnd),
+    signature: decodeBase64Url(token.slice(payloadEnd + 1)),
   };
 }
 
-/** @throws ClerkError TOKEN_SIGNATURE_INVALID */
+/**
+ * What is signed is the text of the first two parts: where the signature is good, that text is what Clerk wrote. Only where it is
+ * not does it matter whether the text is canonical base64url at all.
+ *
+ * @throws ClerkError TOKEN_SIGNATURE_INVALID, or TOKEN_MALFORMED when header or payload are no canonical base64url
+ */
 export function checkSignature(key: KeyObject, { signedPart, signature }: CompactJws): void {
   if (verify('sha256', Buffer.from(signedPart), { key, padding: constants.RSA_PKCS1_PADDING }, signature))
     return;
+  for (const part of signedPart.split('.')) decodeBase64Url(part);
   throw new ClerkError('TOKEN_SIGNATURE_INVALID', 'The signature of the token is not valid.');
+}
+
+function decodeHeader(part: string): Json {
+  const header = decodeJson(part);
+  checkAlgorithm(header);
+  return header;
 }
 
 function checkAlgorithm(header: Json): void {
@@ -62,13 +83,17 @@ function checkAlgorithm(header: Json): void {
 
 function decodeJson(part: string): Json {
   try {
-    const value: unknown = JSON.parse(decodeBase64Url(part).toString('utf8'));
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
-  } catch (error) {
-    if (error instanceof ClerkError) throw error;
+    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
+    if (isObject(value)) return value;
+  } catch {
     // Not JSON and not an object are the same mistake: answered below.
   }
   throw malformed('must hold JSON objects');
+}
+
+/** Without copying: what `JSON.parse` makes of many tokens has one shape in memory, its copies have one each. */
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Refuses every spelling but the canonical one: padding, other alphabets, and bits that decode to nothing. */

@@ -2,27 +2,46 @@ import type { ActiveOrganization } from './auth.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/**
- * The active organisation in the claims of a session token: version 2 (`o`), else version 1 (`org_id`, …). Null when there
- * is none, or none that can be read: a person without an organisation may do less, never more.
- *
- * @see https://clerk.com/docs/guides/sessions/session-tokens
- */
-export function organizationIn(claims: Json): ActiveOrganization | null {
-  return claims['v'] === 2 ? fromVersion2(claims) : fromVersion1(claims);
-}
+/** Sets of permissions that are remembered: one for each role and each choice of features. */
+const PERMISSION_SETS_MAX = 1_000;
 
-function fromVersion2(claims: Json): ActiveOrganization | null {
-  const claim = claims['o'];
-  if (typeof claim !== 'object' || claim === null) return null;
-  const { id, slg, rol, per, fpm }: Json = { ...claim };
-  if (typeof id !== 'string' || id === '' || typeof rol !== 'string' || rol === '') return null;
-  return Object.freeze({
-    id,
-    slug: typeof slg === 'string' ? slg : null,
-    role: `org:${rol}`,
-    permissions: Object.freeze(permissionsOf(words(claims['fea']), words(per), words(fpm))),
-  });
+/** Reads the active organisation out of the claims of session tokens. */
+export class OrganizationReader {
+  readonly #permissionSets = new Map<string, readonly string[]>();
+
+  /**
+   * By version 2 of the claims (`o`), else version 1 (`org_id`, …). Null when there is none, or none that can be read: a person
+   * without an organisation may do less, never more.
+   *
+   * @see https://clerk.com/docs/guides/sessions/session-tokens
+   */
+  read(claims: Json): ActiveOrganization | null {
+    return claims['v'] === 2 ? this.#readVersion2(claims) : readVersion1(claims);
+  }
+
+  #readVersion2(claims: Json): ActiveOrganization | null {
+    const claim = claims['o'];
+    if (typeof claim !== 'object' || claim === null) return null;
+    const { id, slg, rol, per, fpm }: Json = { ...claim };
+    if (typeof id !== 'string' || id === '' || typeof rol !== 'string' || rol === '') return null;
+    return Object.freeze({
+      id,
+      slug: typeof slg === 'string' ? slg : null,
+      role: `org:${rol}`,
+      permissions: this.#permissions([text(claims['fea']), text(per), text(fpm)]),
+    });
+  }
+
+  /** Everybody with the same role has the same: worked out once, and one list in memory. */
+  #permissions([features, names, masks]: readonly [string, string, string]): readonly string[] {
+    const key = `${features.length} ${names.length} ${features}${names}${masks}`;
+    const known = this.#permissionSets.get(key);
+    if (known !== undefined) return known;
+    const permissions = Object.freeze(permissionsOf(words(features), words(names), words(masks)));
+    if (this.#permissionSets.size >= PERMISSION_SETS_MAX) this.#permissionSets.clear();
+    this.#permissionSets.set(key, permissions);
+    return permissions;
+  }
 }
 
 /** `fpm` has a number for each feature of the organisation, in the order of `fea`: bit i is for the i-th name in `per`. */
@@ -43,7 +62,7 @@ function permissionsOf(
   });
 }
 
-function fromVersion1(claims: Json): ActiveOrganization | null {
+function readVersion1(claims: Json): ActiveOrganization | null {
   const { org_id: id, org_slug: slug, org_role: role, org_permissions: permissions } = claims;
   if (typeof id !== 'string' || id === '' || typeof role !== 'string' || role === '') return null;
   const names: readonly unknown[] = Array.isArray(permissions) ? permissions : [];
@@ -55,6 +74,10 @@ function fromVersion1(claims: Json): ActiveOrganization | null {
   });
 }
 
-function words(list: unknown): string[] {
-  return typeof list === 'string' && list !== '' ? list.split(',').map((word) => word.trim()) : [];
+function text(claim: unknown): string {
+  return typeof claim === 'string' ? claim : '';
+}
+
+function words(list: string): string[] {
+  return list === '' ? [] : list.split(',').map((word) => word.trim());
 }

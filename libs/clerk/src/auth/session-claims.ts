@@ -1,7 +1,7 @@
 import type { AuthorizedPartyPolicy } from '../clerk.options.js';
-import type { ActiveOrganization, SessionAuth } from './auth.js';
+import type { SessionAuth } from './auth.js';
 import type { Json } from './compact-jws.js';
-import { organizationIn } from './organization-claim.js';
+import { OrganizationReader } from './organization-claim.js';
 import { wrongType } from './session-token.js';
 import { checkTimes, invalidClaim, refused, textClaim } from './token-claims.js';
 
@@ -27,39 +27,44 @@ export interface VerifiedSession {
   readonly notBeforeMs: number;
 }
 
-/**
- * Reads the claims of a token whose signature was verified.
- *
- * @throws ClerkError one code for each claim that is not right, in this order: TOKEN_CLAIM_INVALID, TOKEN_TYPE_REJECTED,
- * TOKEN_ISSUER_REJECTED, TOKEN_PARTY_REJECTED, TOKEN_AUDIENCE_REJECTED, TOKEN_EXPIRED, TOKEN_NOT_YET_VALID,
- * TOKEN_ISSUED_IN_FUTURE, SESSION_PENDING
- * @see https://clerk.com/docs/guides/sessions/session-tokens
- */
-export function readSessionClaims(claims: Json, rules: ClaimRules, nowMs: number): VerifiedSession {
-  const userId = textClaim(claims, 'sub');
-  if (!userId.startsWith('user_')) throw wrongType();
-  const sessionId = textClaim(claims, 'sid');
-  checkIssuer(textClaim(claims, 'iss'), rules);
-  checkAuthorizedParty(claims['azp'], rules);
-  checkAudience(claims['aud'], rules);
-  const times = checkTimes(claims, rules.clockSkewSeconds * 1_000, nowMs);
-  checkStatus(claims['sts']);
-  const organization: ActiveOrganization | null = organizationIn(claims);
-  const auth: SessionAuth = {
-    tokenType: 'session_token',
-    instance: rules.instance,
-    userId,
-    sessionId,
-    organization,
-    actorId: actorIn(claims['act']),
-    expiresAtMs: times.expiresAtMs,
-    claims: Object.freeze(claims),
-  };
-  return {
-    auth: Object.freeze(auth),
-    issuedAtSeconds: times.issuedAtSeconds,
-    notBeforeMs: times.notBeforeMs,
-  };
+/** Reads the claims of tokens whose signatures were verified. */
+export class SessionClaimsReader {
+  readonly #organizations = new OrganizationReader();
+
+  constructor(private readonly rules: ClaimRules) {}
+
+  /**
+   * @throws ClerkError one code for each claim that is not right, in this order: TOKEN_CLAIM_INVALID, TOKEN_TYPE_REJECTED,
+   * TOKEN_ISSUER_REJECTED, TOKEN_PARTY_REJECTED, TOKEN_AUDIENCE_REJECTED, TOKEN_EXPIRED, TOKEN_NOT_YET_VALID,
+   * TOKEN_ISSUED_IN_FUTURE, SESSION_PENDING
+   * @see https://clerk.com/docs/guides/sessions/session-tokens
+   */
+  read(claims: Json, nowMs: number): VerifiedSession {
+    const { rules } = this;
+    const userId = textClaim(claims, 'sub');
+    if (!userId.startsWith('user_')) throw wrongType();
+    const sessionId = textClaim(claims, 'sid');
+    checkIssuer(textClaim(claims, 'iss'), rules);
+    checkAuthorizedParty(claims['azp'], rules);
+    checkAudience(claims['aud'], rules);
+    const times = checkTimes(claims, rules.clockSkewSeconds * 1_000, nowMs);
+    checkStatus(claims['sts']);
+    const auth: SessionAuth = {
+      tokenType: 'session_token',
+      instance: rules.instance,
+      userId,
+      sessionId,
+      organization: this.#organizations.read(claims),
+      actorId: actorIn(claims['act']),
+      expiresAtMs: times.expiresAtMs,
+      claims: Object.freeze(claims),
+    };
+    return {
+      auth: Object.freeze(auth),
+      issuedAtSeconds: times.issuedAtSeconds,
+      notBeforeMs: times.notBeforeMs,
+    };
+  }
 }
 
 function checkIssuer(issuer: string, rules: ClaimRules): void {

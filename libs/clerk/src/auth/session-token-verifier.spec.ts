@@ -69,6 +69,13 @@ function setUp({ rules = {}, ttlMs = 3_600_000 }: { rules?: Partial<ClaimRules>;
   return { verifier, revocations, clock, keys };
 }
 
+/** Text that has no place in base64url, in the middle of a part. */
+function withText(given: string, index: number, odd: string): string {
+  const parts = given.split('.');
+  const part = parts[index] ?? '';
+  return parts.with(index, `${part.slice(0, 20)}${odd}${part.slice(20)}`).join('.');
+}
+
 /** The code of the refusal, or `accepted`. */
 async function verdict(given: string, rules: Partial<ClaimRules> = {}): Promise<string> {
   try {
@@ -131,6 +138,13 @@ describe('the verdict on a token', () => {
     ['four parts', () => `${token()}.x`, 'TOKEN_MALFORMED'],
     ['over 8 KiB', () => token({ claims: { x: 'x'.repeat(8_192) } }), 'TOKEN_MALFORMED'],
     ['padding', () => `${token()}=`, 'TOKEN_MALFORMED'],
+    ...[0, 1, 2].flatMap((index) =>
+      [',', '\u0000', ' ', '\u0141', '%41', '='].map((odd): [string, () => string, string] => [
+        `${JSON.stringify(odd)} in part ${index}`,
+        () => withText(token(), index, odd),
+        'TOKEN_MALFORMED',
+      ]),
+    ),
     ['no signature', () => `${token().split('.').slice(0, 2).join('.')}.`, 'TOKEN_MALFORMED'],
     ['bits that decode to nothing', nonCanonical, 'TOKEN_MALFORMED'],
     ['standard base64', () => token().replace(/[-_]/, '+'), 'TOKEN_MALFORMED'],

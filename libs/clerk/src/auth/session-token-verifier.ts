@@ -2,9 +2,9 @@ import type { KeyObject } from 'node:crypto';
 
 import { ClerkError } from '../clerk-error.js';
 import type { SessionAuth } from './auth.js';
-import { checkSignature, type CompactJws } from './compact-jws.js';
+import { checkSignature, type CompactJws, type Json } from './compact-jws.js';
 import type { Revocations } from './revocations.js';
-import { type ClaimRules, readSessionClaims, type VerifiedSession } from './session-claims.js';
+import { type ClaimRules, SessionClaimsReader, type VerifiedSession } from './session-claims.js';
 import { decodeSessionToken } from './session-token.js';
 import type { TokenKeys } from './token-keys.js';
 import { digestOf, type VerifiedTokens } from './verified-tokens.js';
@@ -18,11 +18,18 @@ export interface SessionTokenVerifierParts {
   readonly nowMs: () => number;
 }
 
+/** An instance has a key or two at a time; once there are more than these, headers are decoded each time. */
+const HEADERS_MAX = 16;
+
 /** Verifies session tokens: RS256 with a kept key object, and a bounded memory of tokens that were verified before. */
 export class SessionTokenVerifier {
+  readonly #claims: SessionClaimsReader;
+  readonly #headers = new Map<string, Json>();
   #withdrawals = 0;
 
-  constructor(private readonly parts: SessionTokenVerifierParts) {}
+  constructor(private readonly parts: SessionTokenVerifierParts) {
+    this.#claims = new SessionClaimsReader(parts.rules);
+  }
 
   /**
    * Who the token speaks for. Answers at once (no promise) whenever the key is at hand; every call checks expiry, start and
@@ -36,7 +43,7 @@ export class SessionTokenVerifier {
     this.#forgetWithdrawn();
     const known = this.parts.verifiedTokens.get(digest, this.parts.nowMs());
     if (known !== null) return this.#admit(known);
-    const decoded = decodeSessionToken(token);
+    const decoded = decodeSessionToken(token, this.#headers);
     const key = this.parts.keys.find(decoded.keyId);
     if (key !== null) return this.#verifyWith(key, decoded, digest);
     return this.parts.keys.load(decoded.keyId).then((loaded) => this.#verifyWith(loaded, decoded, digest));
@@ -64,12 +71,14 @@ export class SessionTokenVerifier {
     if (withdrawals === this.#withdrawals) return;
     this.#withdrawals = withdrawals;
     this.parts.verifiedTokens.clear();
+    this.#headers.clear();
   }
 
   #verifyWith(key: KeyObject, decoded: CompactJws, digest: string): SessionAuth {
     checkSignature(key, decoded);
+    if (this.#headers.size < HEADERS_MAX) this.#headers.set(decoded.headerPart, decoded.header);
     const nowMs = this.parts.nowMs();
-    const session = readSessionClaims(decoded.claims, this.parts.rules, nowMs);
+    const session = this.#claims.read(decoded.claims, nowMs);
     this.parts.verifiedTokens.set(digest, session, nowMs);
     return this.#admit(session);
   }

@@ -8,9 +8,9 @@ interface HttpRequest {
   readonly params: PathParameters;
 }
 
-/** HTTP, on Fastify and Express. */
+/** HTTP, on Fastify and Express. Nest's `switchToHttp()` makes three functions each time; its first argument is the request. */
 export const httpTransport: Transport = {
-  headers: (host) => host.switchToHttp().getRequest<HttpRequest>().headers,
-  parameters: (host) => host.switchToHttp().getRequest<HttpRequest>().params,
-  carrier: (host) => host.switchToHttp().getRequest<object>(),
+  headers: (host) => host.getArgByIndex<HttpRequest>(0).headers,
+  parameters: (host) => host.getArgByIndex<HttpRequest>(0).params,
+  carrier: (host) => host.getArgByIndex<object>(0),
 };
