@@ -92,7 +92,7 @@ function decodeJson(part: string): Json {
 }
 
 /** Without copying: what `JSON.parse` makes of many tokens has one shape in memory, its copies have one each. */
-function isObject(value: unknown): value is Json {
+export function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

@@ -1,6 +1,5 @@
 import type { ActiveOrganization } from './auth.js';
-
-type Json = Readonly<Record<string, unknown>>;
+import { isObject, type Json } from './compact-jws.js';
 
 /** Sets of permissions that are remembered: one for each role and each choice of features. */
 const PERMISSION_SETS_MAX = 1_000;
@@ -21,8 +20,8 @@ export class OrganizationReader {
 
   #readVersion2(claims: Json): ActiveOrganization | null {
     const claim = claims['o'];
-    if (typeof claim !== 'object' || claim === null) return null;
-    const { id, slg, rol, per, fpm }: Json = { ...claim };
+    if (!isObject(claim)) return null;
+    const { id, slg, rol, per, fpm } = claim;
     if (typeof id !== 'string' || id === '' || typeof rol !== 'string' || rol === '') return null;
     return Object.freeze({
       id,

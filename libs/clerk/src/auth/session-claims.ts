@@ -2,6 +2,7 @@ import type { AuthorizedPartyPolicy } from '../clerk.options.js';
 import type { SessionAuth } from './auth.js';
 import type { Json } from './compact-jws.js';
 import { OrganizationReader } from './organization-claim.js';
+import { SharedText } from './shared-text.js';
 import { wrongType } from './session-token.js';
 import { checkTimes, invalidClaim, refused, textClaim } from './token-claims.js';
 
@@ -30,6 +31,7 @@ export interface VerifiedSession {
 /** Reads the claims of tokens whose signatures were verified. */
 export class SessionClaimsReader {
   readonly #organizations = new OrganizationReader();
+  readonly #shared = new SharedText();
 
   constructor(private readonly rules: ClaimRules) {}
 
@@ -57,7 +59,7 @@ export class SessionClaimsReader {
       organization: this.#organizations.read(claims),
       actorId: actorIn(claims['act']),
       expiresAtMs: times.expiresAtMs,
-      claims: Object.freeze(claims),
+      claims: Object.freeze(this.#shared.in(claims)),
     };
     return {
       auth: Object.freeze(auth),

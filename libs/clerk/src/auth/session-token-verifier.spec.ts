@@ -114,6 +114,24 @@ describe('a good token', () => {
     });
   });
 
+  it('keeps apart what one verifier reads of many', async () => {
+    const { verifier } = setUp();
+    const permissions = async (fea: string, per: string, fpm: string) =>
+      (await verifier.verify(token({ claims: { o: { id: 'org_1', rol: 'a', per, fpm }, fea } }))).organization
+        ?.permissions;
+    for (let round = 0; round < 2; round += 1) {
+      expect(await permissions('o:a', 'read,manage', '1')).toEqual(['org:a:read']);
+      expect(await permissions('o:a', 'read,manage', '2')).toEqual(['org:a:manage']);
+      expect(await permissions('o:ab', 'read', '1')).toEqual(['org:ab:read']);
+      expect(await permissions('o:a', 'bread', '1')).toEqual(['org:a:bread']);
+      expect(await permissions('o:a', 'read', '11')).toEqual(['org:a:read']);
+      expect(await permissions('o:a', 'read1', '1')).toEqual(['org:a:read1']);
+    }
+    const parties = ['https://a.example', 'https://b.example', 'https://a.example'];
+    const claimed = parties.map((azp) => verifier.verify(token({ claims: { azp } })));
+    expect((await Promise.all(claimed)).map(({ claims }) => claims['azp'])).toEqual(parties);
+  });
+
   it.each(['', undefined, 5])('stands for no organisation without a role in it: %j', async (rol) => {
     const auth = await setUp().verifier.verify(token({ claims: { o: { id: 'org_1', rol } } }));
     expect(auth.organization).toBeNull();

@@ -4,8 +4,7 @@ import type { VerifiedSession } from './session-claims.js';
 
 interface Entry {
   readonly session: VerifiedSession;
-  /** Unix time, milliseconds: before or from these on the token has to be verified anew. */
-  readonly fromMs: number;
+  /** Unix time, milliseconds: from then on the token has to be verified anew. */
   readonly untilMs: number;
   wasUsed: boolean;
 }
@@ -36,7 +35,7 @@ export class VerifiedTokens {
 
   get(digest: string, nowMs: number): VerifiedSession | null {
     const entry = this.#entries.get(digest);
-    if (entry === undefined || nowMs < entry.fromMs || nowMs >= entry.untilMs) return null;
+    if (entry === undefined || nowMs < entry.session.notBeforeMs || nowMs >= entry.untilMs) return null;
     entry.wasUsed = true;
     return entry.session;
   }
@@ -45,7 +44,7 @@ export class VerifiedTokens {
     const untilMs = Math.min(session.auth.expiresAtMs, nowMs + this.#ttlMs);
     if (untilMs <= nowMs) return;
     if (!this.#entries.has(digest)) this.#place(digest, nowMs);
-    this.#entries.set(digest, { session, fromMs: session.notBeforeMs, untilMs, wasUsed: false });
+    this.#entries.set(digest, { session, untilMs, wasUsed: false });
   }
 
   clear(): void {
