@@ -93,14 +93,12 @@ describe.each(['fastify', 'express'] as const)('several Clerk instances on %s', 
     return ClerkModule.register({ name, secretKey, publishableKey, apiUrl, webhookSecrets: secret });
   }
 
-  async function start(choose: InstanceChoice) {
+  async function start(
+    choose: InstanceChoice,
+    instances = [registration('shop', shop), registration('staff', staff)],
+  ) {
     @Module({
-      imports: [
-        ClerkInstancesModule.register({
-          instances: [registration('shop', shop), registration('staff', staff)],
-          choose,
-        }),
-      ],
+      imports: [ClerkInstancesModule.register({ instances, choose })],
       controllers: [WhoController],
     })
     class AppModule {}
@@ -234,6 +232,11 @@ describe.each(['fastify', 'express'] as const)('several Clerk instances on %s', 
         choose: { by: 'issuer' },
       });
     expect(twice).toThrow('names of their own');
+    const { secretKey, url: apiUrl } = staff;
+    const without = ClerkModule.register({ name: 'staff', secretKey, apiUrl, webhookPath: null });
+    await expect(start({ by: 'issuer' }, [registration('shop', shop), without])).rejects.toMatchObject({
+      code: 'OPTIONS_INVALID',
+    });
     await expect(start({ by: 'host', hosts: { a: 'nowhere' } })).rejects.toMatchObject({
       code: 'OPTIONS_INVALID',
     });
