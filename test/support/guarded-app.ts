@@ -25,7 +25,7 @@ class GuardedController {
   }
 
   @Get('machine')
-  @AcceptTokens(['m2m_token'])
+  @AcceptTokens('m2m_token')
   machine() {
     return { ok: true };
   }

@@ -44,13 +44,13 @@ class WhoController {
   }
 
   @Get('machine')
-  @AcceptTokens(['m2m_token'])
+  @AcceptTokens('m2m_token')
   machine(@CurrentAuth() auth: Auth) {
     return { tokenType: auth.tokenType };
   }
 
   @Get('machine-user')
-  @AcceptTokens(['m2m_token'])
+  @AcceptTokens('m2m_token')
   machineUser(@CurrentUser() user: MirroredUser) {
     return { name: user.firstName };
   }
@@ -392,8 +392,10 @@ describe('the front door', () => {
       'RequireRole',
       'Scopes',
       'UseClerkInstance',
+      'WebhookMetrics',
       'getClerkToken',
       'problemOf',
+      'runCommandLine',
     ]);
   });
 });

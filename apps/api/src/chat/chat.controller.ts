@@ -52,7 +52,7 @@ type Answer = z.infer<typeof answer>;
 
 @ApiTags('chat')
 @ApiBearerAuth()
-@AcceptTokens(['session_token', 'api_key', 'm2m_token'])
+@AcceptTokens('session_token', 'api_key', 'm2m_token')
 @Controller('api/v1/chat')
 export class ChatController {
   constructor(

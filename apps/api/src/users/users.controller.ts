@@ -29,7 +29,7 @@ export class UsersController {
 
   @Post('sync')
   @HttpCode(200)
-  @AcceptTokens(['session_token'])
+  @AcceptTokens('session_token')
   @ApiOperation({
     summary: 'Bring the signed-in user up to date with Clerk, without waiting for the webhook',
   })
@@ -48,7 +48,7 @@ export class UsersController {
   }
 
   @Get('by-clerk/:clerkId')
-  @AcceptTokens(['session_token', 'api_key', 'm2m_token'])
+  @AcceptTokens('session_token', 'api_key', 'm2m_token')
   @ApiOperation({
     summary: 'A user by Clerk id: oneself, or with a machine token, or as admin of the organisation',
   })

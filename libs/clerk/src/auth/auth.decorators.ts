@@ -7,11 +7,22 @@ import type { Auth, TokenType } from './auth.js';
 import { toHttpException } from './http-errors.js';
 import { getRequestAuth } from './request-auth.js';
 
+type Target = Parameters<Reflector['getAllAndOverride']>[1][number];
+
 /** `@Public(true)`: the guard lets every request through to this handler or controller, and looks at no credential. */
 export const Public = Reflector.createDecorator<boolean>();
 
-/** `@AcceptTokens(['session_token', 'api_key'])`: which kinds of token this handler or controller takes. @default session tokens only */
-export const AcceptTokens = Reflector.createDecorator<readonly TokenType[]>();
+const AcceptedTokens = Reflector.createDecorator<readonly TokenType[]>();
+
+/** `@AcceptTokens('session_token', 'api_key')`: which kinds of token this handler or controller takes. @default session tokens only */
+export function AcceptTokens(...tokenTypes: readonly [TokenType, ...TokenType[]]) {
+  return AcceptedTokens(tokenTypes);
+}
+
+/** What `@AcceptTokens()` says, the first target that has it. */
+export function acceptedTokensOn(reflector: Reflector, targets: Target[]): readonly TokenType[] {
+  return reflector.getAllAndOverride(AcceptedTokens, targets) ?? ['session_token'];
+}
 
 /** `@OptionalAuth(true)`: a request without credentials is let through as nobody; bad credentials are refused all the same. */
 export const OptionalAuth = Reflector.createDecorator<boolean>();

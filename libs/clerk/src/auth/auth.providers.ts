@@ -65,29 +65,35 @@ export const authProviders: Provider[] = [
   },
   {
     provide: MachineTokenVerifier,
-    inject: [OPTIONS, ClerkBackend],
-    useFactory: ({ instance }: ResolvedOptions, backend: ClerkBackend) =>
+    inject: [OPTIONS, ClerkBackend, Revocations],
+    useFactory: ({ instance }: ResolvedOptions, backend: ClerkBackend, revocations: Revocations) =>
       new MachineTokenVerifier({
         instance,
         verify: (tokenType, token) => backend.verifyMachineToken(tokenType, token),
+        checkSubject: (subject) => revocations.checkDeleted(subject),
         nowMs: Date.now,
       }),
   },
   {
     provide: MachineJwtVerifier,
-    inject: [OPTIONS, TokenKeys],
-    useFactory: ({ instance, audiences, clockSkewSeconds }: ResolvedOptions, keys: TokenKeys) =>
-      new MachineJwtVerifier({ keys, instance, audiences, clockSkewSeconds, nowMs: Date.now }),
+    inject: [OPTIONS, TokenKeys, Revocations],
+    useFactory: (
+      { instance, audiences, clockSkewSeconds }: ResolvedOptions,
+      keys: TokenKeys,
+      revocations: Revocations,
+    ) =>
+      new MachineJwtVerifier({ keys, revocations, instance, audiences, clockSkewSeconds, nowMs: Date.now }),
   },
   {
     provide: InstanceAuthenticator,
     inject: [OPTIONS, SessionTokenVerifier, MachineTokenVerifier, MachineJwtVerifier, Revocations],
     useFactory: (
-      { sessionCookie, publishableKey, authorizedParties }: ResolvedOptions,
+      { instance, sessionCookie, publishableKey, authorizedParties }: ResolvedOptions,
       sessions: SessionTokenVerifier,
       ...[machines, machineJwts, revocations]: [MachineTokenVerifier, MachineJwtVerifier, Revocations]
     ) =>
       new InstanceAuthenticator({
+        instance,
         sessions,
         machines,
         machineJwts,

@@ -40,6 +40,8 @@ export interface MachineAuth {
   /** Who the token speaks for: `user_…`, `org_…` or `mch_…`. */
   readonly subject: string;
   readonly scopes: readonly string[];
+  /** Unix time, milliseconds; null for an opaque token, which Clerk is asked about each minute. */
+  readonly expiresAtMs: number | null;
   readonly claims: Readonly<Record<string, unknown>>;
 }
 

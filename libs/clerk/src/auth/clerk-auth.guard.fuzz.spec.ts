@@ -12,7 +12,7 @@ const RUNS = 100_000;
 @UseGuards(ClerkAuthGuard)
 class GuardedController {
   @Get()
-  @AcceptTokens(['session_token'])
+  @AcceptTokens('session_token')
   guarded() {
     return { ok: true };
   }

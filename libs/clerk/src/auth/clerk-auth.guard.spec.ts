@@ -30,6 +30,7 @@ import {
   RequireReverification,
   RequireRole,
   Scopes,
+  UseClerkInstance,
 } from '../index.js';
 import { AuthorizationReport } from './authorization-report.js';
 
@@ -152,27 +153,27 @@ class RoutesController extends Shared {
   }
 
   @Get('scoped')
-  @AcceptTokens(['session_token', 'api_key'])
+  @AcceptTokens('session_token', 'api_key')
   @Scopes('chat:read', 'chat:write')
   scoped() {
     return OK;
   }
 
   @Get('machine')
-  @AcceptTokens(['session_token', 'm2m_token'])
+  @AcceptTokens('session_token', 'm2m_token')
   machine(@CurrentAuth() auth: Auth) {
     return { tokenType: auth.tokenType, scopes: auth.tokenType === 'session_token' ? [] : auth.scopes };
   }
 
   @Get('only-machine')
-  @AcceptTokens(['m2m_token'])
+  @AcceptTokens('m2m_token')
   @Scopes('mch_api')
   onlyMachine() {
     return OK;
   }
 
   @Get('admin-or-machine')
-  @AcceptTokens(['session_token', 'api_key'])
+  @AcceptTokens('session_token', 'api_key')
   @RequireRole('org:admin')
   @Scopes('chat:write')
   adminOrMachine() {
@@ -180,16 +181,56 @@ class RoutesController extends Shared {
   }
 
   @Get('admin-and-machine')
-  @AcceptTokens(['session_token', 'api_key'])
+  @AcceptTokens('session_token', 'api_key')
   @RequireRole('org:admin')
   adminAndMachine() {
     return OK;
   }
 
   @Get('no-scopes')
-  @AcceptTokens(['api_key'])
+  @AcceptTokens('api_key')
   @Scopes()
   noScopes() {
+    return OK;
+  }
+}
+
+@Controller('opened')
+@Public(true)
+class OpenedController {
+  @Get('admin')
+  @RequireRole('org:admin')
+  admin() {
+    return OK;
+  }
+
+  @Get('open')
+  open() {
+    return OK;
+  }
+}
+
+@Controller('contradiction')
+@Public(true)
+@RequireRole('org:admin')
+class ContradictionController {
+  @Get('closed')
+  closed() {
+    return OK;
+  }
+
+  @Get('open')
+  @Public(true)
+  open() {
+    return OK;
+  }
+}
+
+@Controller('misnamed')
+class MisnamedController {
+  @Get()
+  @UseClerkInstance('stafff')
+  misnamed() {
     return OK;
   }
 }
@@ -221,7 +262,15 @@ describe.each(['fastify', 'express'] as const)('the guard on %s', (adapter) => {
     const { secretKey, publishableKey, url: apiUrl } = sandbox;
     @Module({
       imports: [ClerkModule.register({ secretKey, publishableKey, apiUrl, webhookPath: null })],
-      controllers: [OpenController, RoutesController, AdminController, SubController],
+      controllers: [
+        OpenController,
+        RoutesController,
+        AdminController,
+        SubController,
+        OpenedController,
+        ContradictionController,
+        MisnamedController,
+      ],
       providers: [ClerkAuthGuard, { provide: APP_GUARD, useExisting: ClerkAuthGuard }],
     })
     class AppModule {}
@@ -320,6 +369,17 @@ describe.each(['fastify', 'express'] as const)('the guard on %s', (adapter) => {
     expect(await status(path)).toBe(401);
   });
 
+  it('keeps what demands something closed, whatever opens it, but for a handler that says so itself', async () => {
+    expect([await status('opened/open'), await status('opened/admin')]).toEqual([200, 401]);
+    expect(await status('opened/admin', session(free.id))).toBe(403);
+    expect(await status('opened/admin', admin())).toBe(200);
+    expect([await status('contradiction/closed'), await status('contradiction/open')]).toEqual([401, 200]);
+  });
+
+  it('lets nobody in where a route names an instance that is not there', async () => {
+    expect(await get('misnamed', admin())).toMatchObject({ status: 503, body: { code: 'OPTIONS_INVALID' } });
+  });
+
   it('adds demands up: two on a handler, and those of the controller', async () => {
     expect([await status('twice', admin()), await status('twice', member())]).toEqual([403, 403]);
     const both = session(pro.id, { claims: { o: { id: 'org_1', slg: 'x', rol: 'admin' } } });
@@ -337,10 +397,15 @@ describe.each(['fastify', 'express'] as const)('the guard on %s', (adapter) => {
   it('denies everybody where a requirement is empty or can never hold, and says so at boot', async () => {
     for (const path of ['empty', 'system']) expect(await status(path, admin())).toBe(403);
     const problems = app.get(AuthorizationReport, { strict: false }).problems();
-    expect(problems).toHaveLength(3);
-    expect(problems[0]).toMatch(/^RoutesController\.empty: @Authorize\(\) is empty/);
-    expect(problems[1]).toMatch(/^RoutesController\.system: .*org:sys_/);
-    expect(problems[2]).toMatch(/^RoutesController\.noScopes: @Scopes\(\) names no scope/);
+    expect(problems).toEqual([
+      expect.stringMatching(/^RoutesController\.optionalAdmin: @OptionalAuth\(true\) stands beside a demand/),
+      expect.stringMatching(/^RoutesController\.empty: @Authorize\(\) is empty/),
+      expect.stringMatching(/^RoutesController\.system: .*org:sys_/),
+      expect.stringMatching(/^RoutesController\.noScopes: @Scopes\(\) names no scope/),
+      expect.stringMatching(/^OpenedController\.admin: @Public\(true\) stands beside a demand/),
+      expect.stringMatching(/^ContradictionController\.closed: @Public\(true\) stands beside a demand/),
+      expect.stringMatching(/^MisnamedController\.misnamed: @UseClerkInstance\(\) names stafff/),
+    ]);
   });
 
   it('asks for a fresh proof in the way that the front end of Clerk understands', async () => {

@@ -6,12 +6,13 @@ import { ClerkError } from '../clerk-error.js';
 import type { Auth, SessionAuth, TokenType } from './auth.js';
 import { problemOf } from './http-errors.js';
 import { RequestAuthenticator } from './request-authenticator.js';
-import type { Revocation } from './revocation.js';
-import { setSocketHeaders, socketHeaders, upgradeHeaders } from './transports/socket-headers.js';
+import { openingHeaders, setSocketHeaders, socketHeaders } from './transports/socket-headers.js';
 import type { ClientSocket, CredentialHeaders } from './transports/transport.js';
 
 /** The highest delay that a timer takes; a token that lives longer is looked at again then. */
 const TIMER_MS_MAX = 2_147_483_647;
+/** Opaque machine tokens do not say when they end: Clerk is asked as often as for requests. */
+const OPAQUE_CHECK_MS = 60_000;
 /** What graphql-ws has for it: after 4401 its client gives up, after 4403 it connects again with new parameters. */
 const GRAPHQL_CLOSE_CODE = 4_403;
 /** https://www.iana.org/assignments/websocket/websocket.xhtml (1013: try again later); 4000–4999 are for private use. */
@@ -25,7 +26,7 @@ export interface ConnectOptions {
 }
 
 interface Watch {
-  readonly auth: SessionAuth;
+  readonly auth: Auth;
   readonly closeCode: number;
   readonly timer: NodeJS.Timeout;
 }
@@ -46,7 +47,11 @@ export class ClerkSockets implements OnModuleDestroy {
   readonly #socketsOf = new Map<string, Set<ClientSocket>>();
 
   constructor(private readonly authenticator: RequestAuthenticator) {
-    authenticator.onRevoked((revocation) => this.#closeRevoked(revocation));
+    authenticator.onRevoked((revocation) => {
+      const id = revocation.kind === 'session' ? revocation.sessionId : revocation.userId;
+      // What was issued after the revocation stays: the verifier knows.
+      for (const socket of this.#socketsOf.get(id) ?? []) void this.#check(socket);
+    });
   }
 
   onModuleDestroy(): void {
@@ -61,11 +66,12 @@ export class ClerkSockets implements OnModuleDestroy {
   async connect(
     socket: ClientSocket,
     request?: { readonly headers: IncomingHttpHeaders },
-    options: ConnectOptions = {},
+    { accepted = ['session_token'], instance }: ConnectOptions = {},
   ): Promise<Auth | null> {
-    if (request !== undefined) setSocketHeaders(socket, upgradeHeaders(request.headers));
+    const headers = openingHeaders(socket, request);
+    setSocketHeaders(socket, headers);
     try {
-      const auth = await this.#authenticate(socketHeaders(socket), options);
+      const auth = await this.authenticator.authenticate({ headers, accepted, instance: instance ?? null });
       this.#watch(auth, socket, CLOSE_CODES[401] ?? 0);
       return auth;
     } catch (error) {
@@ -76,19 +82,20 @@ export class ClerkSockets implements OnModuleDestroy {
   }
 
   /**
-   * Puts a new token of the same session in the place of the one that is about to expire.
+   * Puts a new token of the same session and organisation in the place of the one that is about to expire.
    *
-   * @throws ClerkError NOT_ALLOWED when the token is another session's; TOKEN_*, SESSION_*, CLERK_* as the guard's. The
-   * connection then stays as it was.
+   * @throws ClerkError NOT_ALLOWED when the token is another session's, or for another organisation; TOKEN_*, SESSION_*, CLERK_*
+   * as the guard's. The connection then stays as it was.
    */
   async renew(socket: ClientSocket, token: string): Promise<SessionAuth> {
     const before = this.#watched.get(socket);
     const headers = { ...socketHeaders(socket), authorization: `Bearer ${token}` };
-    const auth = await this.#authenticate(headers, { instance: before?.auth.instance });
+    const instance = before?.auth.instance ?? null;
+    const auth = await this.authenticator.authenticate({ headers, accepted: ['session_token'], instance });
     if (before === undefined || auth.tokenType !== 'session_token' || !isSame(before.auth, auth)) {
       throw new ClerkError(
         'NOT_ALLOWED',
-        'The token is of another session: open a connection of its own for it.',
+        'The token is of another session or organisation: open a connection of its own for it.',
       );
     }
     setSocketHeaders(socket, headers);
@@ -102,62 +109,41 @@ export class ClerkSockets implements OnModuleDestroy {
     this.#watch(auth, socket, GRAPHQL_CLOSE_CODE);
   }
 
-  async #authenticate(
-    headers: CredentialHeaders,
-    {
-      accepted = ['session_token'],
-      instance,
-    }: { [Name in keyof ConnectOptions]: ConnectOptions[Name] | undefined },
-  ): Promise<Auth> {
-    return this.authenticator.authenticate({ headers, accepted, instance: instance ?? null });
-  }
-
   #watch(auth: Auth, socket: ClientSocket, closeCode: number): void {
     const before = this.#watched.get(socket);
-    if (auth.tokenType !== 'session_token' || !isOpen(socket) || before?.auth === auth) return;
+    if (!isOpen(socket) || before?.auth === auth) return;
     if (before === undefined) {
       socket.once('close', () => this.#forget(socket));
       socket.once('disconnect', () => this.#forget(socket));
     } else {
       clearTimeout(before.timer);
     }
-    const delayMs = Math.min(Math.max(auth.expiresAtMs - Date.now(), 0), TIMER_MS_MAX);
-    const timer = setTimeout(() => this.#expire(socket), delayMs).unref();
+    const timer = setTimeout(() => void this.#check(socket), checkDelayMs(auth)).unref();
     this.#watched.set(socket, { auth, closeCode, timer });
-    for (const id of [auth.sessionId, auth.userId]) {
-      this.#socketsOf.set(id, (this.#socketsOf.get(id) ?? new Set()).add(socket));
-    }
+    for (const id of idsOf(auth)) this.#socketsOf.set(id, (this.#socketsOf.get(id) ?? new Set()).add(socket));
   }
 
-  #expire(socket: ClientSocket): void {
+  /** Closes what is no longer good, and looks again later at what is. Without an answer the connection stays, as sessions do. */
+  async #check(socket: ClientSocket): Promise<void> {
     const watch = this.#watched.get(socket);
     if (watch === undefined) return;
-    if (watch.auth.expiresAtMs > Date.now()) {
-      this.#watched.delete(socket);
-      this.#watch(watch.auth, socket, watch.closeCode);
-      return;
+    const { auth, closeCode } = watch;
+    try {
+      requireNotExpired(auth);
+      const headers = socketHeaders(socket);
+      await this.authenticator.authenticate({ headers, accepted: [auth.tokenType], instance: auth.instance });
+    } catch (error) {
+      if (!(error instanceof ClerkError)) this.#logger.error(error);
+      else if (problemOf(error).status !== 503) {
+        this.#forget(socket);
+        close(socket, error, closeCode);
+        return;
+      }
     }
-    this.#close(socket, new ClerkError('TOKEN_EXPIRED', 'The token of the connection has expired.'));
-  }
-
-  #closeRevoked(revocation: Revocation): void {
-    const id = revocation.kind === 'session' ? revocation.sessionId : revocation.userId;
-    for (const socket of this.#socketsOf.get(id) ?? []) this.#closeIfRefused(socket);
-  }
-
-  /** What was issued after the revocation stays: the verifier knows. */
-  #closeIfRefused(socket: ClientSocket): void {
-    const instance = this.#watched.get(socket)?.auth.instance;
-    this.#authenticate(socketHeaders(socket), { instance }).catch((error: unknown) => {
-      if (error instanceof ClerkError) this.#close(socket, error);
-      else this.#logger.error(error);
-    });
-  }
-
-  #close(socket: ClientSocket, error: ClerkError): void {
-    const { closeCode } = this.#watched.get(socket) ?? {};
-    this.#forget(socket);
-    close(socket, error, closeCode);
+    if (this.#watched.get(socket) !== watch) return;
+    clearTimeout(watch.timer);
+    const timer = setTimeout(() => void this.#check(socket), checkDelayMs(auth)).unref();
+    this.#watched.set(socket, { auth, closeCode, timer });
   }
 
   #forget(socket: ClientSocket): void {
@@ -165,7 +151,7 @@ export class ClerkSockets implements OnModuleDestroy {
     if (watch === undefined) return;
     clearTimeout(watch.timer);
     this.#watched.delete(socket);
-    for (const id of [watch.auth.sessionId, watch.auth.userId]) {
+    for (const id of idsOf(watch.auth)) {
       const sockets = this.#socketsOf.get(id);
       sockets?.delete(socket);
       if (sockets?.size === 0) this.#socketsOf.delete(id);
@@ -173,8 +159,29 @@ export class ClerkSockets implements OnModuleDestroy {
   }
 }
 
-function isSame(one: SessionAuth, other: SessionAuth): boolean {
-  return one.sessionId === other.sessionId && one.userId === other.userId && one.instance === other.instance;
+function isSame(one: Auth, other: SessionAuth): boolean {
+  return (
+    one.tokenType === 'session_token' &&
+    one.sessionId === other.sessionId &&
+    one.userId === other.userId &&
+    one.instance === other.instance &&
+    one.organization?.id === other.organization?.id
+  );
+}
+
+function idsOf(auth: Auth): readonly string[] {
+  return auth.tokenType === 'session_token' ? [auth.sessionId, auth.userId] : [auth.subject];
+}
+
+function checkDelayMs({ expiresAtMs }: Auth): number {
+  if (expiresAtMs === null) return OPAQUE_CHECK_MS;
+  return Math.min(Math.max(expiresAtMs - Date.now(), 0), TIMER_MS_MAX);
+}
+
+/** To the second, without the clock skew that requests are granted: the next token should be here by now. */
+function requireNotExpired({ expiresAtMs }: Auth): void {
+  if (expiresAtMs === null || expiresAtMs > Date.now()) return;
+  throw new ClerkError('TOKEN_EXPIRED', 'The token of the connection has expired.');
 }
 
 function isOpen({ readyState, connected }: ClientSocket): boolean {

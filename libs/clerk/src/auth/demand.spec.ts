@@ -22,6 +22,7 @@ const machine = (subject: string): Auth => ({
   id: 'ak_1',
   subject,
   scopes: [],
+  expiresAtMs: null,
   claims: {},
 });
 
@@ -31,6 +32,7 @@ describe('the organisation that a call names', () => {
   it.each<[string, Auth, unknown, string]>([
     ['its id', inOrganization('acme'), 'org_1', 'allowed'],
     ['its slug', inOrganization('acme'), 'acme', 'allowed'],
+    ['a slug that looks like the id of another', inOrganization('org_2'), 'org_2', 'denied'],
     ['another', inOrganization('acme'), 'org_2', 'denied'],
     ['nothing', inOrganization('acme'), undefined, 'denied'],
     ['null, where there is no slug', inOrganization(null), null, 'denied'],

@@ -58,5 +58,7 @@ function decideAll(requirements: readonly Authorization[], auth: SessionAuth): D
 function isOrganization(auth: Auth, named: unknown): boolean {
   if (typeof named !== 'string' || named === '') return false;
   if (auth.tokenType !== 'session_token') return auth.subject === named && named.startsWith('org_');
-  return auth.organization !== null && (named === auth.organization.id || named === auth.organization.slug);
+  if (auth.organization === null) return false;
+  // An id is never taken for a slug, though a slug may look like one.
+  return named === (named.startsWith('org_') ? auth.organization.id : auth.organization.slug);
 }

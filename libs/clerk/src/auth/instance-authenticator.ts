@@ -10,6 +10,8 @@ import type { SessionCookieRules } from './session-cookie.js';
 import type { SessionTokenVerifier } from './session-token-verifier.js';
 
 export interface InstanceAuthenticatorParts {
+  /** Name of the registration. */
+  readonly instance: string;
   readonly sessions: SessionTokenVerifier;
   readonly machines: MachineTokenVerifier;
   readonly machineJwts: MachineJwtVerifier;
@@ -24,11 +26,18 @@ export class InstanceAuthenticator extends RequestAuthenticator {
     super();
   }
 
+  get instances(): readonly string[] {
+    return [this.parts.instance];
+  }
+
   hasCredentials({ headers }: AuthenticationRequest): boolean {
     return hasCredentials(headers, this.parts.cookies);
   }
 
-  authenticate({ headers, accepted }: AuthenticationRequest): Auth | Promise<Auth> {
+  authenticate({ headers, accepted, instance }: AuthenticationRequest): Auth | Promise<Auth> {
+    if (instance !== null && instance !== this.parts.instance) {
+      throw new ClerkError('OPTIONS_INVALID', `There is no Clerk instance named ${instance} here.`);
+    }
     const credentials = readCredentials(headers, this.parts.cookies);
     const { token, source } = credentials;
     const opaqueType = source === 'cookie' ? null : machineTokenType(token);
@@ -50,14 +59,19 @@ export class InstanceAuthenticator extends RequestAuthenticator {
     return machineJwtType(token);
   }
 
+  /** The token that a request brings for this instance; nothing about it is proved. @throws ClerkError as `authenticate` */
+  tokenIn({ headers }: AuthenticationRequest): string {
+    return readCredentials(headers, this.parts.cookies).token;
+  }
+
   /** Whether the token was verified here before. */
-  remembers({ headers }: AuthenticationRequest): boolean {
-    return this.parts.sessions.remembers(readCredentials(headers, this.parts.cookies).token);
+  remembers(token: string): boolean {
+    return this.parts.sessions.remembers(token);
   }
 
   /** Whether the key that the token names is at hand: no I/O, and nothing proved yet. */
-  hasKey({ headers }: AuthenticationRequest): boolean {
-    return this.parts.sessions.hasKey(readCredentials(headers, this.parts.cookies).token);
+  hasKey(token: string): boolean {
+    return this.parts.sessions.hasKey(token);
   }
 
   onRevoked(listener: (revocation: Revocation) => void): void {

@@ -176,6 +176,15 @@ describe('the keys that Clerk publishes', () => {
     }
   });
 
+  it('are fetched anew for tokens that need no key, once they are old', async () => {
+    const { keys, clerk, clock } = setUp();
+    await keys.load('a');
+    keys.keepFresh((clock.nowMs += 5 * MINUTE_MS));
+    expect(clerk.calls).toBe(1);
+    keys.keepFresh((clock.nowMs += 1));
+    expect(clerk.calls).toBe(2);
+  });
+
   it('are named: a token that names none is refused without a call', async () => {
     const { keys, clerk } = setUp();
     expect(await codeOf(keys.load(null))).toBe('TOKEN_KEY_UNKNOWN');

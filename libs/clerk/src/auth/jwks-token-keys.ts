@@ -47,11 +47,15 @@ export class JwksTokenKeys extends TokenKeys {
     return this.#withdrawals;
   }
 
+  keepFresh(nowMs: number): void {
+    if (nowMs - this.#fetchedAtMs > FRESH_MS) this.#refreshBehind();
+  }
+
   find(keyId: string | null): KeyObject | null {
     if (keyId === null) return null;
     const ageMs = this.options.nowMs() - this.#fetchedAtMs;
     if (ageMs > this.options.staleMsMax) return null;
-    if (ageMs > FRESH_MS) this.#refreshBehind();
+    this.keepFresh(this.options.nowMs());
     return this.#keys.get(keyId) ?? null;
   }
 

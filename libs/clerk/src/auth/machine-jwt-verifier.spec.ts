@@ -3,6 +3,7 @@ import { ClerkSandbox, createSigningKey, SEEDED_USERS } from 'clerk-sandbox';
 
 import { ClerkError } from '../clerk-error.js';
 import { MachineJwtVerifier, machineJwtType, type MachineJwtType } from './machine-jwt-verifier.js';
+import { Revocations } from './revocations.js';
 import { parsePemKey, PemTokenKeys } from './token-keys.js';
 
 const NOW_SECONDS = Math.floor(Date.now() / 1_000);
@@ -52,11 +53,13 @@ function token(wanted: Wanted = {}): string {
   }).token;
 }
 
+const revocations = new Revocations(Date.now);
+
 function verify(tokenType: MachineJwtType, value: string, audiences: readonly string[] = []) {
   const key = parsePemKey(sandbox.jwtKey);
   if (key === null) throw new Error('The sandbox has a key.');
   const keys = new PemTokenKeys(key);
-  const parts = { keys, instance: 'default', audiences, clockSkewSeconds: 5, nowMs: Date.now };
+  const parts = { keys, revocations, instance: 'default', audiences, clockSkewSeconds: 5, nowMs: Date.now };
   try {
     return new MachineJwtVerifier(parts).verify(tokenType, value);
   } catch (error) {
@@ -73,6 +76,7 @@ describe('a machine token as JWT', () => {
       expect(verify('m2m_token', value)).toEqual({
         tokenType: 'm2m_token',
         instance: 'default',
+        expiresAtMs: M2M.exp * 1_000,
         id,
         subject,
         scopes,
@@ -130,6 +134,19 @@ describe('an OAuth access token as JWT', () => {
       'TOKEN_AUDIENCE_REJECTED',
     );
     expect(verify('oauth_token', oauth(), audiences)).toBe('TOKEN_AUDIENCE_REJECTED');
+  });
+
+  it.each([
+    [true, 'USER_DELETED'],
+    [false, 'SESSION_REVOKED'],
+  ])('ends with the user that it stands for (deleted: %j)', (isDeleted, code) => {
+    const sub = `user_gone_${isDeleted}`;
+    expect(verify('oauth_token', oauth({ sub }))).toMatchObject({ subject: sub });
+    revocations.add({
+      revocation: { kind: 'user', userId: sub, atMs: Date.now(), isDeleted },
+      untilMs: Date.now() + 60_000,
+    });
+    expect(verify('oauth_token', oauth({ sub }))).toBe(code);
   });
 
   it('is no machine token', () => {

@@ -4,6 +4,7 @@ import { ClerkError } from '../clerk-error.js';
 import type { MachineAuth } from './auth.js';
 import { checkSignature, type CompactJws, decodeJws, type Json } from './compact-jws.js';
 import { checkTimes, invalidClaim, textClaim } from './token-claims.js';
+import type { Revocations } from './revocations.js';
 import type { TokenKeys } from './token-keys.js';
 
 export type MachineJwtType = 'm2m_token' | 'oauth_token';
@@ -30,6 +31,7 @@ export function machineJwtType(token: string): MachineJwtType | null {
 
 export interface MachineJwtVerifierParts {
   readonly keys: TokenKeys;
+  readonly revocations: Revocations;
   /** Name of the Clerk instance, for whoever reads the result. */
   readonly instance: string;
   /** Empty: `aud` of an OAuth access token is not looked at. */
@@ -41,7 +43,7 @@ export interface MachineJwtVerifierParts {
 
 /**
  * Verifies machine tokens and OAuth access tokens in the form of a JWT with the keys of the instance: no call to Clerk, nothing
- * billed, and nothing that could revoke one before it expires.
+ * billed, and nothing that could revoke one before it expires but the end of the user that it stands for.
  *
  * @see https://clerk.com/docs/guides/development/machine-auth/m2m-tokens https://www.rfc-editor.org/rfc/rfc9068
  */
@@ -49,7 +51,7 @@ export class MachineJwtVerifier {
   constructor(private readonly parts: MachineJwtVerifierParts) {}
 
   /**
-   * @throws ClerkError TOKEN_* when the token is refused
+   * @throws ClerkError TOKEN_* when the token is refused; USER_DELETED, SESSION_REVOKED when its user is deleted, banned or locked
    * @throws ClerkError CLERK_UNAVAILABLE, CLERK_RATE_LIMITED, CLERK_SECRET_KEY_REJECTED when no key can be had now
    */
   verify(tokenType: MachineJwtType, token: string): MachineAuth | Promise<MachineAuth> {
@@ -64,13 +66,16 @@ export class MachineJwtVerifier {
     const { audiences, clockSkewSeconds, instance, nowMs } = this.parts;
     checkSignature(key, jws);
     const { claims } = jws;
-    checkTimes(claims, clockSkewSeconds * 1_000, nowMs());
+    const { expiresAtMs, issuedAtSeconds } = checkTimes(claims, clockSkewSeconds * 1_000, nowMs());
     if (tokenType === 'oauth_token') checkAudience(claims['aud'], audiences);
+    const subject = textClaim(claims, 'sub');
+    this.parts.revocations.checkUser(subject, issuedAtSeconds);
     return Object.freeze({
       tokenType,
       instance,
+      expiresAtMs,
       id: textClaim(claims, 'jti'),
-      subject: textClaim(claims, 'sub'),
+      subject,
       scopes: Object.freeze(scopesIn(tokenType, claims)),
       claims: Object.freeze(
         Object.fromEntries(Object.entries(claims).filter(([name]) => !OWN_CLAIMS.has(name))),

@@ -10,15 +10,26 @@ interface Carrier {
   [AUTH]?: Auth | null;
 }
 
+interface Operation {
+  /** `several`: calls of one operation were proved to be different ones. Then nobody is taken for any of them. */
+  [AUTH]?: Auth | null | 'several';
+}
+
 export function setRequestAuth(context: ExecutionContext, auth: Auth | null): void {
-  carrierOf(context)[AUTH] = auth;
+  const transport = transportOf(context);
+  const carrier: Carrier = transport.carrier(context);
+  carrier[AUTH] = auth;
+  const operation: Operation | undefined = transport.operation?.(context);
+  if (operation === undefined || operation === carrier) return;
+  operation[AUTH] = AUTH in operation && operation[AUTH] !== auth ? 'several' : auth;
 }
 
 /** What the guard proved; null for an anonymous call that it let through; undefined where it did not look. */
 export function getRequestAuth(context: ExecutionContext): Auth | null | undefined {
-  return carrierOf(context)[AUTH];
-}
-
-function carrierOf(context: ExecutionContext): Carrier {
-  return transportOf(context).carrier(context);
+  const transport = transportOf(context);
+  const carrier: Carrier = transport.carrier(context);
+  if (AUTH in carrier) return carrier[AUTH];
+  const operation: Operation | undefined = transport.operation?.(context);
+  const shared = operation?.[AUTH];
+  return shared === 'several' ? undefined : shared;
 }

@@ -13,6 +13,9 @@ export interface AuthenticationRequest {
 
 /** Proves who sends a request. The guard is a thin door to it; a guard of your own may be another. */
 export abstract class RequestAuthenticator {
+  /** Names of the Clerk instances that can prove a request. */
+  abstract readonly instances: readonly string[];
+
   /** Whether the request tries to prove anything at all. */
   abstract hasCredentials(request: AuthenticationRequest): boolean;
 

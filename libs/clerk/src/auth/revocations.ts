@@ -65,7 +65,22 @@ export class Revocations {
   check({ auth, issuedAtSeconds }: VerifiedSession): void {
     if (this.#untilBySession.size === 0 && this.#users.size === 0) return;
     if (this.isSessionRevoked(auth.sessionId)) throw sessionRevoked();
-    const user = this.#users.get(auth.userId);
+    this.checkUser(auth.userId, issuedAtSeconds);
+  }
+
+  /** For a token that stands for a user and does not say when it was issued. @throws ClerkError USER_DELETED */
+  checkDeleted(userId: string): void {
+    const user = this.#users.get(userId);
+    if (user?.isDeleted === true && user.untilMs > this.nowMs()) throw userDeleted();
+  }
+
+  /**
+   * For a token that stands for a user.
+   *
+   * @throws ClerkError SESSION_REVOKED or USER_DELETED
+   */
+  checkUser(userId: string, issuedAtSeconds: number): void {
+    const user = this.#users.get(userId);
     if (user === undefined || user.untilMs <= this.nowMs()) return;
     if (user.isDeleted) throw userDeleted();
     if (issuedAtSeconds * 1_000 <= user.atMs) throw sessionRevoked();

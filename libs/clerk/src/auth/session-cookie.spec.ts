@@ -45,7 +45,7 @@ class CookieController {
   }
 
   @Get('machine')
-  @AcceptTokens(['session_token', 'm2m_token'])
+  @AcceptTokens('session_token', 'm2m_token')
   machine() {
     return {};
   }

@@ -46,6 +46,11 @@ const token = ({ header = {}, claims = {} }: { header?: object; claims?: object 
 /** Finds its key until it is withdrawn. */
 class WithdrawableKeys extends PemTokenKeys {
   override withdrawals = 0;
+  hits = 0;
+
+  override keepFresh(): void {
+    this.hits += 1;
+  }
 
   override find(): KeyObject {
     if (this.withdrawals > 0) throw new ClerkError('TOKEN_KEY_UNKNOWN', 'withdrawn');
@@ -238,6 +243,15 @@ describe('a token that was verified before', () => {
     const { verifier } = setUp();
     const given = token();
     expect(verifier.verify(given)).toBe(verifier.verify(given));
+  });
+
+  it('has old keys fetched anew: nothing else would, if all tokens are remembered', () => {
+    const { verifier, keys } = setUp();
+    const given = token();
+    void verifier.verify(given);
+    expect(keys.hits).toBe(0);
+    void verifier.verify(given);
+    expect(keys.hits).toBe(1);
   });
 
   it('is forgotten when a key is withdrawn', () => {

@@ -41,8 +41,12 @@ export class SessionTokenVerifier {
   verify(token: string): SessionAuth | Promise<SessionAuth> {
     const digest = digestOf(token);
     this.#forgetWithdrawn();
-    const known = this.parts.verifiedTokens.get(digest, this.parts.nowMs());
-    if (known !== null) return this.#admit(known);
+    const nowMs = this.parts.nowMs();
+    const known = this.parts.verifiedTokens.get(digest, nowMs);
+    if (known !== null) {
+      this.parts.keys.keepFresh(nowMs);
+      return this.#admit(known);
+    }
     const decoded = decodeSessionToken(token, this.#headers);
     const key = this.parts.keys.find(decoded.keyId);
     if (key !== null) return this.#verifyWith(key, decoded, digest);

@@ -7,6 +7,8 @@ const MODULUS_BITS_MIN = 2_048;
 export abstract class TokenKeys {
   /** How many times keys were withdrawn: what was verified before the last of them is to be verified anew. */
   abstract readonly withdrawals: number;
+  /** Has old keys fetched anew behind the request: for tokens that need no key because they are remembered. No I/O of its own. */
+  abstract keepFresh(nowMs: number): void;
   /** The key, if it is at hand: no I/O. `keyId` is what the token names, null when it names none. */
   abstract find(keyId: string | null): KeyObject | null;
   /**
@@ -28,6 +30,10 @@ export class PemTokenKeys extends TokenKeys {
 
   find(): KeyObject {
     return this.key;
+  }
+
+  keepFresh(): void {
+    // There is nowhere to fetch it from.
   }
 
   load(): Promise<KeyObject> {

@@ -5,6 +5,11 @@ import type { Revocation } from '../auth/revocation.js';
 import { ClerkError } from '../clerk-error.js';
 import { chooseInstance, type InstanceChoice } from './instance-choice.js';
 
+interface Candidate {
+  readonly authenticator: InstanceAuthenticator;
+  readonly token: string;
+}
+
 export interface ChoosingAuthenticatorParts {
   /** By the names of their instances. */
   readonly authenticators: ReadonlyMap<string, InstanceAuthenticator>;
@@ -20,11 +25,18 @@ export class ChoosingAuthenticator extends RequestAuthenticator {
     this.#all = [...parts.authenticators.values()];
   }
 
+  get instances(): readonly string[] {
+    return [...this.parts.authenticators.keys()];
+  }
+
   hasCredentials(request: AuthenticationRequest): boolean {
     return this.#all.some((authenticator) => authenticator.hasCredentials(request));
   }
 
   authenticate(request: AuthenticationRequest): Auth | Promise<Auth> {
+    // Who brings nothing is told so, whatever he asked for.
+    if (!this.hasCredentials(request))
+      throw new ClerkError('TOKEN_MISSING', 'Send `Authorization: Bearer` with a session token.');
     const name = request.instance ?? chooseInstance(this.parts.choice, request.headers);
     if (name === null) return this.#byIssuer(request);
     const authenticator = this.parts.authenticators.get(name);
@@ -38,23 +50,42 @@ export class ChoosingAuthenticator extends RequestAuthenticator {
 
   /** Whoever has verified the token before, then whoever has the key that it names, then everybody in turn. */
   #byIssuer(request: AuthenticationRequest): Auth | Promise<Auth> {
-    const remembers = this.#all.find((authenticator) => authenticator.remembers(request));
-    if (remembers !== undefined) return remembers.authenticate(request);
-    return this.#inTurn(request);
+    const candidates = this.#candidates(request);
+    // With cookies of several instances, who has been here before must not decide who it is now.
+    const isOneToken = new Set(candidates.map(({ token }) => token)).size === 1;
+    const remembers = isOneToken
+      ? candidates.find(({ authenticator, token }) => authenticator.remembers(token))
+      : undefined;
+    return remembers?.authenticator.authenticate(request) ?? this.#inTurn(request, candidates);
   }
 
-  async #inTurn(request: AuthenticationRequest): Promise<Auth> {
-    const accepted = request.accepted.filter((tokenType) => tokenType === 'session_token');
-    const holders = this.#all.filter((authenticator) => authenticator.hasKey(request));
-    const others = this.#all.filter((authenticator) => !holders.includes(authenticator));
+  /** Those whom the request brings a token for: each may have a cookie of its own. @throws ClerkError when it brings none */
+  #candidates(request: AuthenticationRequest): readonly Candidate[] {
     const refusals: ClerkError[] = [];
-    for (const authenticator of [...holders, ...others]) {
+    const candidates = this.#all.flatMap((authenticator): Candidate[] => {
       try {
-        // A machine token names no issuer: who should be asked, the route has to say.
-        return await authenticator.authenticate({ ...request, accepted });
+        return [{ authenticator, token: authenticator.tokenIn(request) }];
       } catch (error) {
         if (!(error instanceof ClerkError)) throw error;
-        if (!ANOTHERS.has(error.code)) throw error;
+        refusals.push(error);
+        return [];
+      }
+    });
+    if (candidates.length > 0) return candidates;
+    throw refusals.find(({ code }) => code !== 'TOKEN_MISSING') ?? worstOf(refusals);
+  }
+
+  async #inTurn(request: AuthenticationRequest, candidates: readonly Candidate[]): Promise<Auth> {
+    // A machine token names no issuer: who should be asked, the route has to say.
+    const accepted = request.accepted.filter((tokenType) => tokenType === 'session_token');
+    const holders = candidates.filter(({ authenticator, token }) => authenticator.hasKey(token));
+    const others = candidates.filter((candidate) => !holders.includes(candidate));
+    const refusals: ClerkError[] = [];
+    for (const { authenticator } of [...holders, ...others]) {
+      try {
+        return await authenticator.authenticate({ ...request, accepted });
+      } catch (error) {
+        if (!(error instanceof ClerkError) || !ANOTHERS.has(error.code)) throw error;
         refusals.push(error);
       }
     }

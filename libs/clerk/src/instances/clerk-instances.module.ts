@@ -1,6 +1,8 @@
-import { type DynamicModule, Module, type Provider } from '@nestjs/common';
+import { type DynamicModule, Module, type OnModuleInit, type Provider } from '@nestjs/common';
+import { DiscoveryModule, ModulesContainer } from '@nestjs/core';
 
 import type { Auth } from '../auth/auth.js';
+import { AuthorizationReport } from '../auth/authorization-report.js';
 import { ClerkSockets } from '../auth/clerk-sockets.service.js';
 import { RequestAuthenticator } from '../auth/request-authenticator.js';
 import { TransportExceptions } from '../auth/transport-exceptions.js';
@@ -8,7 +10,14 @@ import { ClerkError } from '../clerk-error.js';
 import { CurrentUsers } from '../users/current-users.js';
 import type { MirroredUser } from '../users/mirrored-user.js';
 import { ChoosingAuthenticator } from './choosing-authenticator.js';
-import { type ClerkInstance, getClerkToken, instanceNameIn, instanceToken } from './clerk-instance.js';
+import { INSTANCE_NAME } from '../clerk.tokens.js';
+import {
+  type ClerkInstance,
+  DEFAULT_INSTANCE,
+  getClerkToken,
+  instanceNameIn,
+  instanceToken,
+} from './clerk-instance.js';
 import { choiceProblems, type InstanceChoice } from './instance-choice.js';
 
 export interface ClerkInstancesOptions {
@@ -26,7 +35,20 @@ export interface ClerkInstancesOptions {
  * @throws ClerkError OPTIONS_INVALID at boot
  */
 @Module({})
-export class ClerkInstancesModule {
+export class ClerkInstancesModule implements OnModuleInit {
+  constructor(private readonly modules: ModulesContainer) {}
+
+  /** @throws ClerkError OPTIONS_INVALID when a registration without a name is there too: which of the two guards is luck */
+  onModuleInit(): void {
+    const hasUnnamed = [...this.modules.values()].some(
+      ({ isGlobal, providers }) => isGlobal && providers.get(INSTANCE_NAME)?.instance === DEFAULT_INSTANCE,
+    );
+    if (hasUnnamed)
+      throw invalid(
+        'a ClerkModule.register() without a name stands beside it; give it one, and list it here',
+      );
+  }
+
   static register({ instances, choose, isGlobal = true }: ClerkInstancesOptions): DynamicModule {
     const names = instances.map(requireName);
     if (names.length === 0 || new Set(names).size < names.length) {
@@ -37,7 +59,7 @@ export class ClerkInstancesModule {
     return {
       module: ClerkInstancesModule,
       global: isGlobal,
-      imports: [...instances],
+      imports: [...instances, DiscoveryModule],
       providers: createProviders(names, choose),
       exports: [
         RequestAuthenticator,
@@ -61,6 +83,7 @@ function createProviders(names: readonly string[], choose: InstanceChoice): Prov
     { provide: CurrentUsers, inject, useFactory: (...all: ClerkInstance[]) => new UsersOfInstances(all) },
     { provide: TransportExceptions, useFactory: () => TransportExceptions.load() },
     ClerkSockets,
+    AuthorizationReport,
     ...names.map((name) => ({
       provide: getClerkToken(name),
       inject: [instanceToken(name)],

@@ -17,6 +17,7 @@ import {
   ClerkAuthGuard,
   ClerkInstancesModule,
   ClerkModule,
+  type ClerkModuleOptions,
   ClerkService,
   CurrentAuth,
   CurrentUser,
@@ -27,6 +28,7 @@ import {
   OptionalAuth,
   UseClerkInstance,
 } from '../index.js';
+import { sessionCookieNames } from '../auth/session-cookie.js';
 
 const { free } = SEEDED_USERS;
 
@@ -45,13 +47,13 @@ class WhoController {
 
   @Get('staff')
   @UseClerkInstance('staff')
-  @AcceptTokens(['session_token', 'm2m_token'])
+  @AcceptTokens('session_token', 'm2m_token')
   onlyStaff(@CurrentAuth() auth: Auth) {
     return { instance: auth.instance };
   }
 
   @Get('machine')
-  @AcceptTokens(['session_token', 'm2m_token'])
+  @AcceptTokens('session_token', 'm2m_token')
   machine(@CurrentAuth() auth: Auth) {
     return { instance: auth.instance };
   }
@@ -89,8 +91,19 @@ describe.each(['fastify', 'express'] as const)('several Clerk instances on %s', 
     await Promise.all([shop.stop(), staff.stop()]);
   });
 
-  function registration(name: string, { secretKey, publishableKey, url: apiUrl }: ClerkSandbox) {
-    return ClerkModule.register({ name, secretKey, publishableKey, apiUrl, webhookSecrets: secret });
+  function registration(
+    name: string,
+    { secretKey, publishableKey, url: apiUrl }: ClerkSandbox,
+    more: ClerkModuleOptions = {},
+  ) {
+    return ClerkModule.register({
+      ...more,
+      name,
+      secretKey,
+      publishableKey,
+      apiUrl,
+      webhookSecrets: secret,
+    });
   }
 
   async function start(
@@ -220,6 +233,54 @@ describe.each(['fastify', 'express'] as const)('several Clerk instances on %s', 
       const response = await fetch(`${url}/webhooks/clerk/${name}`, { method: 'POST', headers, body });
       expect(response.status).toBe(204);
     }
+  });
+
+  it('by issuer: each goes by its own cookie and origins, whoever has been here before', async () => {
+    const origins = { shop: 'https://shop.example.com', staff: 'https://staff.example.com' };
+    const withCookie = (name: 'shop' | 'staff', sandbox: ClerkSandbox) =>
+      registration(name, sandbox, { sessionCookie: true, authorizedParties: [origins[name]] });
+    const { url } = await start({ by: 'issuer' }, [withCookie('shop', shop), withCookie('staff', staff)]);
+    const cookieOf = (name: 'shop' | 'staff') => {
+      const sandbox = name === 'shop' ? shop : staff;
+      const { token } = sandbox.signIn(free.id, { origin: origins[name] });
+      return `${sessionCookieNames(sandbox.publishableKey)[0]}=${token}`;
+    };
+    const who = async (cookie: string, origin?: string) => {
+      const headers = { cookie, ...(origin === undefined ? {} : { origin }) };
+      const response = await fetch(`${url}/who`, { headers });
+      const { instance, code } = (await response.json()) as { instance?: string; code?: string };
+      return instance ?? code;
+    };
+    expect(await who(cookieOf('staff'))).toBe('staff');
+    expect(await who(cookieOf('staff'), origins.staff)).toBe('staff');
+    expect(await who(cookieOf('shop'), origins.shop)).toBe('shop');
+    expect(await who(cookieOf('shop'), origins.staff)).toBe('TOKEN_PARTY_REJECTED');
+    const staffCookie = cookieOf('staff');
+    const both = `${staffCookie}; ${cookieOf('shop')}`;
+    expect(await who(staffCookie)).toBe('staff');
+    // Remembered or not: the first registration whose cookie is good.
+    expect([await who(both), await who(both)]).toEqual(['shop', 'shop']);
+    expect(await who('theme=dark')).toBe('TOKEN_MISSING');
+  });
+
+  it('has no registration without a name beside it: which of the two guards would be luck', async () => {
+    const { secretKey, url: apiUrl } = shop;
+    @Module({
+      imports: [
+        ClerkModule.register({ secretKey, apiUrl, webhookPath: null }),
+        ClerkInstancesModule.register({
+          instances: [registration('staff', staff)],
+          choose: { by: 'issuer' },
+        }),
+      ],
+    })
+    class AppModule {}
+    const app = await NestFactory.create(AppModule, adapters[adapter](), {
+      logger: false,
+      abortOnError: false,
+    });
+    await expect(app.init()).rejects.toMatchObject({ code: 'OPTIONS_INVALID' });
+    await app.close();
   });
 
   it('stops the boot when the choice cannot work', async () => {

@@ -28,6 +28,7 @@ import {
   Public,
   RequireOrganization,
 } from '../../index.js';
+import { Revoker } from '../revoker.service.js';
 
 const { free, pro, enterprise } = SEEDED_USERS;
 const ORIGIN = 'https://app.example.com';
@@ -39,7 +40,7 @@ class Messages {
     socket: ClientSocket,
     request?: Parameters<ClerkSockets['connect']>[1],
   ): Promise<void> {
-    await this.sockets.connect(socket, request);
+    await this.sockets.connect(socket, request, { accepted: ['session_token', 'm2m_token'] });
   }
 
   @SubscribeMessage('who')
@@ -50,6 +51,17 @@ class Messages {
   @SubscribeMessage('user')
   user(@CurrentUser() user: MirroredUser) {
     return { event: 'user', data: user.firstName };
+  }
+
+  @SubscribeMessage('organization')
+  organization(@CurrentAuth() auth: Auth) {
+    return { event: 'organization', data: auth.tokenType === 'session_token' ? auth.organization?.id : null };
+  }
+
+  @SubscribeMessage('public')
+  @Public(true)
+  public(@CurrentAuth() auth: Auth) {
+    return { event: 'public', data: auth.tokenType };
   }
 
   @SubscribeMessage('tenant')
@@ -159,7 +171,7 @@ describe('a gateway on ws', () => {
       socket.once('open', resolve);
       socket.once('error', reject);
     });
-    async function ask(event: string, data: object = {}): Promise<{ event: string; data: unknown }> {
+    async function ask(event: string, data: unknown = {}): Promise<{ event: string; data: unknown }> {
       await opened;
       const answer = new Promise<string>((resolve) => {
         socket.once('message', (bytes: Buffer) => resolve(bytes.toString()));
@@ -224,6 +236,46 @@ describe('a gateway on ws', () => {
       data: { code: 'TOKEN_MALFORMED' },
     });
     expect(await client.ask('who')).toEqual({ event: 'who', data: free.id });
+  });
+
+  it('takes no token for another organisation for that: what was let in for one must not go on in the other', async () => {
+    const inOrganization = { organizationId: SEEDED_ORGANIZATION.id };
+    const { token, sessionId } = signIn(enterprise.id, inOrganization);
+    const client = connect({ token });
+    expect(await client.ask('organization')).toMatchObject({ data: SEEDED_ORGANIZATION.id });
+    const claims = { o: { id: 'org_other', slg: 'other', rol: 'admin' } };
+    const other = sandbox.signSessionToken(sessionId, { origin: ORIGIN, claims });
+    expect(await client.ask('renew', { token: other })).toMatchObject({ data: { code: 'NOT_ALLOWED' } });
+    expect(await client.ask('organization')).toMatchObject({ data: SEEDED_ORGANIZATION.id });
+  });
+
+  it.each([[{}], ['text']])(
+    'takes nobody for whoever sent another message, where it did not look: %j',
+    async (data) => {
+      const client = connect({ token: signIn(free.id).token });
+      expect(await client.ask('who', data)).toEqual({ event: 'who', data: free.id });
+      expect(await client.ask('public', data)).toMatchObject({ event: 'exception' });
+    },
+  );
+
+  it('closes with 4401 what was opened with a machine token, when that expires', async () => {
+    const token = sandbox.machine.signMachineJwt('mch_1', { lifetimeSeconds: 1 });
+    expect(await connect({ token }).closed).toEqual({ code: 4401, reason: 'TOKEN_EXPIRED' });
+  });
+
+  it('closes with 4401 all connections of a user who is banned', async () => {
+    const [first, second] = [
+      connect({ token: signIn(pro.id).token }),
+      connect({ token: signIn(pro.id).token }),
+    ];
+    const bystander = connect({ token: signIn(free.id).token });
+    await Promise.all([first.ask('who'), second.ask('who'), bystander.ask('who')]);
+    app
+      .get(Revoker, { strict: false })
+      .revoke({ kind: 'user', userId: pro.id, atMs: Date.now(), isDeleted: false });
+    const ended = { code: 4401, reason: 'SESSION_REVOKED' };
+    expect(await Promise.all([first.closed, second.closed])).toEqual([ended, ended]);
+    expect(await bystander.ask('who')).toEqual({ event: 'who', data: free.id });
   });
 
   it('closes with 4401 when the session is revoked, and leaves the others of the user alone', async () => {

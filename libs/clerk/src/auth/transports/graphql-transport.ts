@@ -21,7 +21,12 @@ export const graphqlTransport: Transport = {
     const parameters: unknown = isReference(host) ? undefined : host.getArgByIndex(1);
     return isRecord(parameters) ? parameters : {};
   },
-  carrier: contextOf,
+  // One for each field that is resolved, and the context for them all.
+  carrier(host) {
+    const info: unknown = host.getArgByIndex(isReference(host) ? 2 : 3);
+    return isRecord(info) ? info : contextOf(host);
+  },
+  operation: contextOf,
   socket(host) {
     const connection = connectionOf(contextOf(host));
     const socket = connection === null ? null : extraOf(connection)['socket'];

@@ -1,7 +1,17 @@
 import { type INestApplication, Module, UseGuards } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
-import { Args, GraphQLModule, Mutation, Query, Resolver, Subscription } from '@nestjs/graphql';
+import {
+  Args,
+  Field,
+  GraphQLModule,
+  Mutation,
+  ObjectType,
+  Query,
+  ResolveField,
+  Resolver,
+  Subscription,
+} from '@nestjs/graphql';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { ClerkSandbox, SEEDED_ORGANIZATION, SEEDED_USERS } from 'clerk-sandbox';
@@ -83,6 +93,28 @@ class WhoResolver {
   @RequireRole('org:admin')
   adminTicks(): AsyncGenerator<{ ticks: number }> {
     return ticks();
+  }
+}
+
+@ObjectType()
+class Paper {
+  @Field(() => String)
+  title = 'open';
+}
+
+@Resolver(() => Paper)
+@UseGuards(ClerkAuthGuard)
+class PaperResolver {
+  @Query(() => Paper)
+  @Public(true)
+  paper(): Paper {
+    return new Paper();
+  }
+
+  @ResolveField(() => String)
+  @RequireRole('org:admin')
+  secret(): string {
+    return 'secret';
   }
 }
 
@@ -221,5 +253,57 @@ describe.each(['fastify', 'express'] as const)('GraphQL on %s', (adapter) => {
     const { first, closed } = subscribe('subscription { ticks }', token);
     expect(await first).toEqual({ data: { ticks: 1 } });
     expect(await closed).toEqual({ code: 4403, reason: 'TOKEN_EXPIRED' });
+  });
+});
+
+describe('fields that demand something', () => {
+  let sandbox: ClerkSandbox;
+
+  beforeAll(async () => {
+    sandbox = await ClerkSandbox.start();
+  });
+
+  afterAll(() => sandbox.stop());
+
+  function start(options: Partial<ApolloDriverConfig>): Promise<INestApplication> {
+    const { secretKey, publishableKey, url: apiUrl } = sandbox;
+    @Module({
+      imports: [
+        ClerkModule.register({ secretKey, publishableKey, apiUrl, webhookPath: null }),
+        GraphQLModule.forRoot<ApolloDriverConfig>({ driver: ApolloDriver, autoSchemaFile: true, ...options }),
+      ],
+      providers: [PaperResolver],
+    })
+    class AppModule {}
+    return NestFactory.create(AppModule, new FastifyAdapter(), { logger: false, abortOnError: false });
+  }
+
+  it('stop the boot where Nest would run no guard for them', async () => {
+    const app = await start({});
+    await expect(app.listen(0, '127.0.0.1')).rejects.toMatchObject({
+      code: 'OPTIONS_INVALID',
+      message: expect.stringMatching(/PaperResolver\.secret .*fieldResolverEnhancers/),
+    });
+    await app.close();
+  });
+
+  it('are guarded where it does', async () => {
+    const app = await start({ fieldResolverEnhancers: ['guards'] });
+    await app.listen(0, '127.0.0.1');
+    const ask = async (query: string, headers: Record<string, string> = {}) => {
+      const response = await fetch(`${await app.getUrl()}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ query }),
+      });
+      return (await response.json()) as GraphqlAnswer;
+    };
+    expect((await ask('{ paper { title } }')).data).toEqual({ paper: { title: 'open' } });
+    const refused = await ask('{ paper { secret } }');
+    expect(refused.errors?.[0]?.extensions).toMatchObject({ code: 'UNAUTHENTICATED' });
+    const { token } = sandbox.signIn(enterprise.id, { organizationId: SEEDED_ORGANIZATION.id });
+    const answered = await ask('{ paper { secret } }', { authorization: `Bearer ${token}` });
+    expect(answered.data).toEqual({ paper: { secret: 'secret' } });
+    await app.close();
   });
 });

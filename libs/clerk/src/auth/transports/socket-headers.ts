@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-import { type CredentialHeaders, isRecord } from './transport.js';
+import { type ClientSocket, type CredentialHeaders, isRecord } from './transport.js';
 
 const HEADERS = Symbol('nest-clerk.socket-headers');
 
@@ -10,20 +10,26 @@ interface KnownSocket {
   [HEADERS]?: CredentialHeaders;
 }
 
-/** What a connection proves itself by. None for a `ws` connection that `ClerkSockets.connect()` has not seen. */
+/** What a connection proves itself by. Nothing before it was shown to `ClerkSockets`: then all its messages are denied. */
 export function socketHeaders(socket: KnownSocket): CredentialHeaders {
-  return socket[HEADERS] ?? (isRecord(socket.handshake) ? handshakeHeaders(socket.handshake) : {});
+  return socket[HEADERS] ?? {};
 }
 
 export function setSocketHeaders(socket: KnownSocket, headers: CredentialHeaders): void {
   socket[HEADERS] = headers;
 }
 
-/**
- * The headers of the request that opened a `ws` connection. A browser can set none, so a token may come as a subprotocol too:
- * `new WebSocket(url, ['bearer', token])`.
- */
-export function upgradeHeaders(headers: IncomingHttpHeaders): CredentialHeaders {
+/** The headers of the request that opened a connection, with the token in them that came by another way. */
+export function openingHeaders(
+  { handshake }: ClientSocket,
+  request?: { readonly headers: IncomingHttpHeaders },
+): CredentialHeaders {
+  if (request !== undefined) return upgradeHeaders(request.headers);
+  return isRecord(handshake) ? handshakeHeaders(handshake) : {};
+}
+
+/** A browser can set no header: a token may come as a subprotocol too, `new WebSocket(url, ['bearer', token])`. */
+function upgradeHeaders(headers: IncomingHttpHeaders): CredentialHeaders {
   const [scheme, token] = (headers['sec-websocket-protocol'] ?? '').split(',').map((part) => part.trim());
   if (scheme !== 'bearer' || headers.authorization !== undefined) return headers;
   return { ...headers, authorization: `Bearer ${token ?? ''}` };

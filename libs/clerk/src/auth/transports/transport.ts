@@ -24,8 +24,10 @@ export interface Transport {
   headers(host: ArgumentsHost): CredentialHeaders;
   /** What the caller names the thing by, for `@RequireOrganization`: path parameters, arguments or the message. */
   parameters(host: ArgumentsHost): PathParameters;
-  /** An object that lives as long as the call, and that nothing else shares: what was proved is kept there. */
+  /** An object that lives as long as the call, and that no other call shares: what was proved is kept there. */
   carrier(host: ArgumentsHost): object;
+  /** What the calls of one operation share, where they do: handlers that no guard stands before find there what the others proved. */
+  operation?(host: ArgumentsHost): object;
   /** The connection that the call leaves open, if it does. */
   socket?(host: ArgumentsHost): ClientSocket | null;
 }

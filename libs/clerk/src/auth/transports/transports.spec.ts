@@ -1,5 +1,7 @@
-import type { ArgumentsHost } from '@nestjs/common';
+import type { ArgumentsHost, ExecutionContext } from '@nestjs/common';
 
+import type { Auth } from '../auth.js';
+import { getRequestAuth, setRequestAuth } from '../request-auth.js';
 import { transportOf } from './transports.js';
 
 /** What Nest hands to guards, for calls whose servers do not run here. */
@@ -13,6 +15,45 @@ function host(type: string, args: readonly unknown[]): ArgumentsHost {
   };
   return context as unknown as ArgumentsHost;
 }
+
+function person(userId: string): Auth {
+  return {
+    tokenType: 'session_token',
+    instance: 'default',
+    userId,
+    sessionId: `sess_${userId}`,
+    organization: null,
+    actorId: null,
+    expiresAtMs: 0,
+    claims: {},
+  };
+}
+
+describe('what the guard proved of the fields of one GraphQL operation', () => {
+  const [one, other] = [person('user_1'), person('user_2')];
+
+  function fields(count: number) {
+    const context = {};
+    return Array.from({ length: count }, () => host('graphql', [{}, {}, context, {}]) as ExecutionContext);
+  }
+
+  it('is each field its own, and nobody is taken for another where they differ', () => {
+    const [first, second, unguarded] = fields(3) as [ExecutionContext, ExecutionContext, ExecutionContext];
+    setRequestAuth(first, one);
+    expect(getRequestAuth(unguarded)).toBe(one);
+    setRequestAuth(second, other);
+    expect([first, second, unguarded].map(getRequestAuth)).toEqual([one, other, undefined]);
+    setRequestAuth(first, other);
+    expect(getRequestAuth(unguarded)).toBeUndefined();
+  });
+
+  it('is for the fields below them too, where they agree', () => {
+    const [first, second, unguarded] = fields(3) as [ExecutionContext, ExecutionContext, ExecutionContext];
+    setRequestAuth(first, one);
+    setRequestAuth(second, one);
+    expect(getRequestAuth(unguarded)).toBe(one);
+  });
+});
 
 describe('the credentials of a call', () => {
   const authorization = 'Bearer x';

@@ -1,5 +1,13 @@
-import { isRecord, type Transport } from './transport.js';
+import type { ArgumentsHost } from '@nestjs/common';
+
 import { socketHeaders } from './socket-headers.js';
+import { isRecord, type Transport } from './transport.js';
+
+const CARRIERS = Symbol('nest-clerk.ws-carriers');
+
+interface Client {
+  [CARRIERS]?: Map<string, object>;
+}
 
 /** Messages to a gateway, by the credentials of their connection. */
 export const wsTransport: Transport = {
@@ -8,5 +16,21 @@ export const wsTransport: Transport = {
     const message: unknown = host.switchToWs().getData();
     return isRecord(message) ? message : {};
   },
-  carrier: (host) => host.switchToWs().getClient<object>(),
+  carrier(host) {
+    const message: unknown = host.switchToWs().getData();
+    return isRecord(message) ? message : carrierOfPattern(host);
+  },
 };
+
+/**
+ * A message without an object in it has nothing of its own. All of one kind on one connection share a carrier then, which is why
+ * `ClerkSockets.renew` takes no token of another session or organisation.
+ */
+function carrierOfPattern(host: ArgumentsHost): object {
+  const client = host.switchToWs().getClient<Client>();
+  const pattern = String(host.switchToWs().getPattern());
+  const carriers = (client[CARRIERS] ??= new Map());
+  const carrier = carriers.get(pattern) ?? {};
+  carriers.set(pattern, carrier);
+  return carrier;
+}
