@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type ClerkDatabaseConnection, type ClerkEventOf, OnClerkEvent } from 'nest-clerk';
+import { type ClerkEventContext, type ClerkEventOf, OnClerkEvent } from 'nest-clerk';
 
 // $1 our id of the user
 const DELETE_MESSAGES = 'DELETE FROM chat_messages WHERE user_id = $1::uuid';
@@ -8,10 +8,7 @@ const DELETE_MESSAGES = 'DELETE FROM chat_messages WHERE user_id = $1::uuid';
 @Injectable()
 export class ChatRetention {
   @OnClerkEvent('user.deleted')
-  async forget(
-    { userId }: ClerkEventOf<'user.deleted'>,
-    transaction: ClerkDatabaseConnection | null,
-  ): Promise<void> {
+  async forget({ userId }: ClerkEventOf<'user.deleted'>, { transaction }: ClerkEventContext): Promise<void> {
     if (userId !== null) await transaction?.$executeRawUnsafe(DELETE_MESSAGES, userId);
   }
 }

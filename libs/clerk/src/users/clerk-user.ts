@@ -1,5 +1,6 @@
+import { sourceTimesOf } from '../mirror/source-times.js';
 import type { UserProfile } from './mirrored-user.js';
-import { isJsonObject, parseStorableJson, textOrNull, timeMsOrNull } from './storable-json.js';
+import { isJsonObject, parseStorableJson, textOrNull } from './storable-json.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -16,8 +17,8 @@ export function parseClerkUser(json: unknown, timestampMs?: number): UserProfile
   const user = parseStorableJson(JSON.stringify(json));
   if (!isJsonObject(user)) return null;
   const clerkId = textOrNull(user['id']);
-  const updatedAtMs = timeMsOrNull(user['updated_at']) ?? timeMsOrNull(timestampMs);
-  if (clerkId === null || !clerkId.startsWith('user_') || updatedAtMs === null) return null;
+  const times = sourceTimesOf(user, timestampMs);
+  if (clerkId === null || !clerkId.startsWith('user_') || times === null) return null;
   return {
     clerkId,
     email: primaryEmailOf(user),
@@ -27,8 +28,7 @@ export function parseClerkUser(json: unknown, timestampMs?: number): UserProfile
     imageUrl: textOrNull(user['image_url']),
     isActive: !INACTIVE_FLAGS.some((flag) => user[flag] === true),
     metadata: isJsonObject(user['public_metadata']) ? user['public_metadata'] : {},
-    createdAt: new Date(timeMsOrNull(user['created_at']) ?? updatedAtMs),
-    updatedAt: new Date(updatedAtMs),
+    ...times,
   };
 }
 

@@ -1,8 +1,8 @@
-import { parseClerkUser } from '../users/clerk-user.js';
-import type { UserProfile } from '../users/mirrored-user.js';
 import type { Mirror } from '../mirror/mirror.js';
-import type { UserApplication, UserMirror } from '../users/user-mirror.js';
-import type { ClerkEvent } from './clerk-event.js';
+import { parseClerkSubscription } from '../subscriptions/clerk-subscription.js';
+import { parseClerkUser } from '../users/clerk-user.js';
+import { applyMirrored, versionOf } from './apply-mirrored.js';
+import { CLERK_EVENT_TYPES, type ClerkEvent, type EventDelivery } from './clerk-event.js';
 import type { WebhookDelivery } from './webhook-delivery.js';
 import type { ApplyResult } from './webhook-inbox.js';
 
@@ -12,28 +12,29 @@ export type AccessEnded =
   /** `atMs`: since when, Unix time, milliseconds, by Clerk's clock. */
   | { readonly kind: 'user'; readonly userId: string; readonly atMs: number; readonly isDeleted: boolean };
 
+/** Final: whatever else comes of such a session, its tokens are refused from then on. */
 const SESSION_ENDED: ReadonlySet<string> = new Set(['session.ended', 'session.removed', 'session.revoked']);
 
 /** What came of a delivery. */
 export interface Applied {
   readonly result: ApplyResult;
-  /** What it changed for the host; null when it changed nothing, or nothing that the host is told of. */
+  /** What the host is told of; null when nothing happened, or nothing is left to tell. */
   readonly event: ClerkEvent | null;
 }
 
 /**
- * Writes what a delivery says into the mirror. `user.created` and `user.updated` are treated alike: either may come first.
+ * Writes what a delivery says into the mirror. `….created` and `….updated` are treated alike: either may come first.
  *
  * @throws ClerkError DATABASE_UNAVAILABLE
  */
 export async function applyDelivery(delivery: WebhookDelivery, mirror: Mirror): Promise<Applied> {
-  if (SESSION_ENDED.has(delivery.type)) {
-    return { result: delivery.entityId === null ? 'ignored' : 'applied', event: null };
+  const known = deliveryOf(delivery.type);
+  if (known === 'mirrored') {
+    const event = await applyMirrored(delivery, mirror);
+    if (event === 'stale' || event === 'ignored') return { result: event, event: null };
+    return { result: 'applied', event };
   }
-  const application = await applyUser(delivery, mirror.users);
-  if (application === null) return { result: 'ignored', event: null };
-  if (application.outcome === 'stale') return { result: 'stale', event: null };
-  return { result: 'applied', event: eventOf(delivery.entityId ?? '', application) };
+  return { result: await applyOther(delivery, mirror), event: eventIn(delivery, known) };
 }
 
 /** What a delivery takes away once it is applied; null when nothing. A stale one takes nothing: a later one has spoken. */
@@ -43,35 +44,33 @@ export function accessEndedBy(delivery: WebhookDelivery, result: ApplyResult): A
   if (SESSION_ENDED.has(type)) return { kind: 'session', sessionId: entityId };
   if (type === 'user.deleted')
     return { kind: 'user', userId: entityId, atMs: delivery.timestampMs, isDeleted: true };
-  const profile = profileIn(delivery);
+  if (type !== 'user.created' && type !== 'user.updated') return null;
+  const profile = parseClerkUser(delivery.payload?.['data'], delivery.timestampMs);
   if (profile === null || profile.isActive) return null;
   return { kind: 'user', userId: entityId, atMs: profile.updatedAt.getTime(), isDeleted: false };
 }
 
-/** Null when the delivery says nothing of a user. */
-async function applyUser(delivery: WebhookDelivery, users: UserMirror): Promise<UserApplication | null> {
-  if (delivery.type === 'user.deleted') {
-    if (!delivery.entityId?.startsWith('user_')) return null;
-    return users.delete(delivery.entityId, versionOf(delivery, delivery.timestampMs));
-  }
-  const profile = profileIn(delivery);
-  return profile === null ? null : users.upsert(profile, versionOf(delivery, profile.updatedAt.getTime()));
+async function applyOther(delivery: WebhookDelivery, mirror: Mirror): Promise<ApplyResult> {
+  if (SESSION_ENDED.has(delivery.type)) return delivery.entityId === null ? 'ignored' : 'applied';
+  if (!delivery.type.startsWith('subscription.')) return 'ignored';
+  const subscription = parseClerkSubscription(delivery.payload?.['data'], delivery.timestampMs);
+  if (subscription === null) return 'ignored';
+  const version = versionOf(delivery, subscription.updatedAt.getTime());
+  const { outcome } = await mirror.subscriptions.upsert(subscription, version);
+  return outcome === 'stale' ? 'stale' : 'applied';
 }
 
-/** By what happened to the row, whatever the delivery is called. */
-function eventOf(clerkId: string, application: Exclude<UserApplication, { outcome: 'stale' }>): ClerkEvent {
-  if (application.outcome === 'deleted') return { type: 'user.deleted', clerkId, userId: application.id };
-  return {
-    type: application.outcome === 'created' ? 'user.created' : 'user.updated',
-    user: application.user,
-  };
+/** Null for what is no event of Clerk, and for what was wiped with the user whom it was about. */
+function eventIn(delivery: WebhookDelivery, known: EventDelivery | null): ClerkEvent | null {
+  const { type, entityId: id, payload } = delivery;
+  // What Clerk signed is what its SDK says it is: parsing 36 types again would refuse each field that Clerk adds.
+  if (known === 'withheld') return { type, id } as ClerkEvent;
+  if (payload === null) return null;
+  const data: unknown = payload['data'];
+  return known === null ? { type: 'unknown', name: type, id, data } : ({ type, id, data } as ClerkEvent);
 }
 
-function profileIn(delivery: WebhookDelivery): UserProfile | null {
-  const isUser = delivery.type === 'user.created' || delivery.type === 'user.updated';
-  return isUser ? parseClerkUser(delivery.payload?.['data'], delivery.timestampMs) : null;
-}
-
-function versionOf(delivery: WebhookDelivery, updatedAtMs: number) {
-  return { updatedAtMs, timestampMs: delivery.timestampMs, deliveryId: delivery.id };
+function deliveryOf(type: string): EventDelivery | null {
+  const types: Readonly<Record<string, EventDelivery>> = CLERK_EVENT_TYPES;
+  return Object.hasOwn(types, type) ? (types[type] ?? null) : null;
 }

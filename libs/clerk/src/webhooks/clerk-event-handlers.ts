@@ -1,68 +1,82 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 
-import type { ClerkDatabaseConnection } from '../clerk-database.js';
-import type { ClerkEvent, ClerkEventOf } from './clerk-event.js';
+import {
+  type ClerkEvent,
+  type ClerkEventContext,
+  type ClerkEventOf,
+  type ClerkEventPattern,
+  matchesEvent,
+} from './clerk-event.js';
 
-const EVENT_TYPE = Symbol('nest-clerk.event-type');
+const EVENT_PATTERNS = Symbol('nest-clerk.event-patterns');
 
-type Handler<Type extends ClerkEvent['type']> = (
-  event: ClerkEventOf<Type>,
-  transaction: ClerkDatabaseConnection | null,
+type Handler<Pattern extends ClerkEventPattern> = (
+  event: ClerkEventOf<Pattern>,
+  context: ClerkEventContext,
 ) => Promise<void>;
 
 /**
- * On a method of any provider: `@OnClerkEvent('user.deleted')`. It is called with the event and with the transaction that changes
- * the users table (null without a database): what it writes there commits with that change or not at all. When it rejects,
- * the whole webhook is tried again with growing pauses, so what it does outside the database must be safe to do twice.
+ * On a method of any provider: `@OnClerkEvent('user.deleted')`, `@OnClerkEvent('organizationMembership.*')`, `@OnClerkEvent('*')`.
+ * It is called with the event and with its context: what it writes in `context.transaction` commits with the change of the
+ * mirror or not at all. When it rejects, the whole webhook is tried again with growing pauses, so what it does outside the
+ * database must be safe to do twice: `context.idempotencyKey` stays the same.
  */
-export function OnClerkEvent<Type extends ClerkEvent['type']>(type: Type) {
-  return (_target: object, _key: string | symbol, descriptor: { readonly value?: Handler<Type> }): void => {
-    if (descriptor.value !== undefined) Reflect.defineMetadata(EVENT_TYPE, type, descriptor.value);
+export function OnClerkEvent<Pattern extends ClerkEventPattern>(pattern: Pattern) {
+  return (
+    _target: object,
+    _key: string | symbol,
+    descriptor: { readonly value?: Handler<Pattern> },
+  ): void => {
+    const { value } = descriptor;
+    if (value !== undefined) Reflect.defineMetadata(EVENT_PATTERNS, [pattern, ...patternsOf(value)], value);
   };
 }
 
-type AnyHandler = (event: ClerkEvent, transaction: ClerkDatabaseConnection | null) => unknown;
+interface FoundHandler {
+  readonly patterns: readonly string[];
+  readonly call: (event: ClerkEvent, context: ClerkEventContext) => unknown;
+}
 
 /** The `@OnClerkEvent()` methods of the application. */
 @Injectable()
 export class ClerkEventHandlers {
-  #byType: ReadonlyMap<string, readonly AnyHandler[]> | null = null;
+  #found: readonly FoundHandler[] | null = null;
 
   constructor(
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
   ) {}
 
-  /** One handler after the other, in the transaction. Rejects with the first failure. */
-  async handle(event: ClerkEvent, transaction: ClerkDatabaseConnection | null): Promise<void> {
+  /** One handler after the other. Rejects with the first failure. */
+  async handle(event: ClerkEvent, context: ClerkEventContext): Promise<void> {
     // Found at the first event, when every provider is there.
-    this.#byType ??= this.#discover();
-    for (const handler of this.#byType.get(event.type) ?? []) await handler(event, transaction);
-  }
-
-  #discover(): ReadonlyMap<string, readonly AnyHandler[]> {
-    const found = new Map<string, AnyHandler[]>();
-    // A provider under two names is one object, and one handler.
-    for (const instance of new Set(
-      this.discovery.getProviders().map((provider): unknown => provider.instance),
-    )) {
-      if (typeof instance !== 'object' || instance === null) continue;
-      for (const [type, handler] of this.#handlersOf(instance))
-        found.set(type, [...(found.get(type) ?? []), handler]);
+    this.#found ??= this.#discover();
+    for (const { patterns, call } of this.#found) {
+      if (patterns.some((pattern) => matchesEvent(pattern, event.type))) await call(event, context);
     }
-    return found;
   }
 
-  #handlersOf(instance: object): [string, AnyHandler][] {
-    return this.scanner
-      .getAllMethodNames(Object.getPrototypeOf(instance))
-      .flatMap((name): [string, AnyHandler][] => {
-        const method: unknown = Reflect.get(instance, name);
-        const type: unknown =
-          typeof method === 'function' ? Reflect.getMetadata(EVENT_TYPE, method) : undefined;
-        if (typeof method !== 'function' || typeof type !== 'string') return [];
-        return [[type, (event, transaction) => method.call(instance, event, transaction)]];
-      });
+  #discover(): readonly FoundHandler[] {
+    // A provider under two names is one object, and one handler.
+    const instances = new Set(this.discovery.getProviders().map((provider): unknown => provider.instance));
+    return [...instances].flatMap((instance) =>
+      typeof instance === 'object' && instance !== null ? this.#handlersOf(instance) : [],
+    );
   }
+
+  #handlersOf(instance: object): readonly FoundHandler[] {
+    return this.scanner.getAllMethodNames(Object.getPrototypeOf(instance)).flatMap((name) => {
+      const method: unknown = Reflect.get(instance, name);
+      if (typeof method !== 'function') return [];
+      const patterns = patternsOf(method);
+      const call: FoundHandler['call'] = (event, context) => method.call(instance, event, context);
+      return patterns.length === 0 ? [] : [{ patterns, call }];
+    });
+  }
+}
+
+function patternsOf(method: object): readonly string[] {
+  const patterns: unknown = Reflect.getMetadata(EVENT_PATTERNS, method);
+  return Array.isArray(patterns) ? patterns : [];
 }

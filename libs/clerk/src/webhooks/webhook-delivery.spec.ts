@@ -41,8 +41,21 @@ describe('parseWebhookDelivery', () => {
       'a membership',
       envelope('organizationMembership.created', { id: 'orgmem_1', public_user_data: { user_id: 'user_7' } }),
     ],
+    ['a subscription', envelope('subscription.created', { id: 'csub_1', payer: { user_id: 'user_7' } })],
   ])('knows whose personal data %s carries', (_what, body) => {
     expect(parse(body).userId).toBe('user_7');
+  });
+
+  it('keeps nothing of a person who pays for an organisation and is not named by an id', () => {
+    const payer = {
+      organization_id: 'org_1',
+      email: 'ada@example.com',
+      first_name: 'Ada',
+      last_name: 'Byron',
+    };
+    const { payload, userId } = parse(envelope('subscription.created', { id: 'csub_1', payer }));
+    expect(userId).toBeNull();
+    expect(payload?.['data']).toEqual({ id: 'csub_1', payer: { organization_id: 'org_1' } });
   });
 
   it.each(['email.created', 'sms.created'])('never keeps the payload of %s', (type) => {

@@ -45,7 +45,7 @@ export function parseWebhookDelivery(rawBody: Uint8Array, verified: VerifiedHead
     userId: userIdOf(type, data),
     timestampMs: timeMsOrNull(envelope['timestamp']) ?? timestampMs,
     instanceId: textOrNull(envelope['instance_id']),
-    payload: NEVER_STORED.test(type) ? null : envelope,
+    payload: NEVER_STORED.test(type) ? null : withoutNamelessPayer(envelope),
   };
 }
 
@@ -61,6 +61,18 @@ function parseEnvelope(rawBody: Uint8Array): Readonly<Record<string, unknown>> {
 
 function userIdOf(type: string, data: Readonly<Record<string, unknown>>): string | null {
   if (type.startsWith('user.')) return textOrNull(data['id']);
-  const member = isJsonObject(data['public_user_data']) ? data['public_user_data'] : {};
-  return textOrNull(data['user_id']) ?? textOrNull(member['user_id']);
+  const places = [data, data['public_user_data'], data['payer']];
+  const ids = places.map((place) => (isJsonObject(place) ? textOrNull(place['user_id']) : null));
+  return ids.find((id) => id !== null) ?? null;
+}
+
+/** An organisation's payer carries the e-mail of a person without the id: it could not be found when that person is deleted. */
+function withoutNamelessPayer(
+  envelope: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const data = isJsonObject(envelope['data']) ? envelope['data'] : {};
+  const payer = data['payer'];
+  if (!isJsonObject(payer) || textOrNull(payer['user_id']) !== null) return envelope;
+  const { email: _email, first_name: _firstName, last_name: _lastName, ...kept } = payer;
+  return { ...envelope, data: { ...data, payer: kept } };
 }
