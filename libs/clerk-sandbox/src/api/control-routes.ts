@@ -23,6 +23,10 @@ export function controlRoutes(sandbox: ClerkSandbox): Routes {
       return { user_id: signedIn.userId, session_id: signedIn.sessionId, token: signedIn.token };
     },
     'PUT /sandbox/users/:id/plan': ({ path, body }) => sandbox.subscriptions.setPlan(path['id'] ?? '', body),
+    'PUT /sandbox/users/:id/listed': ({ path, body }) => {
+      sandbox.users.setListed(path['id'] ?? '', body['listed'] !== false);
+      return { ok: true };
+    },
     'POST /sandbox/keys/rotate': ({ body }) => ({
       kid: sandbox.rotateKeys({ keepPrevious: body['keep_previous'] !== false }).kid,
     }),

@@ -51,7 +51,9 @@ function filterUsers(world: World, organizations: Organizations, query: URLSearc
     ...TIME_KEYS.flatMap((key) => timeTests(query, key)),
     ...textTests(query),
   ];
-  return [...world.users.values()].filter((user) => tests.every((test) => test(user)));
+  return [...world.users.values()].filter(
+    (user) => !world.unlistedUserIds.has(user.id) && tests.every((test) => test(user)),
+  );
 }
 
 function listTests(query: URLSearchParams, organizations: Organizations): ((user: UserJson) => boolean)[] {

@@ -131,6 +131,13 @@ export class Users {
     return deleted;
   }
 
+  /** Whether lists show the user: false is a fault, of an index that lags behind. By id the user is found all the same. */
+  setListed(id: string, isListed: boolean): void {
+    this.get(id);
+    if (isListed) this.world.unlistedUserIds.delete(id);
+    else this.world.unlistedUserIds.add(id);
+  }
+
   private changeMetadata(
     id: string,
     parameters: Parameters,
