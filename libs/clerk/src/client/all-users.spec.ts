@@ -49,14 +49,14 @@ describe('all users', () => {
     [45, 45],
   ])('are each there once: %i of them, %i in each millisecond, on pages of ten', async (count, perMoment) => {
     const planted = plant(count, perMoment);
-    const found = await ids(allUsers(listPage, 10));
+    const found = await ids(allUsers(listPage, { pageSize: 10 }));
     expect(found.toSorted()).toEqual(planted.toSorted());
   });
 
   it('are all there though others are deleted and created meanwhile', async () => {
     const planted = plant(40, 1);
     const found: string[] = [];
-    for await (const { id } of allUsers(listPage, 10)) {
+    for await (const { id } of allUsers(listPage, { pageSize: 10 })) {
       found.push(id);
       if (found.length === 10) for (const gone of planted.slice(0, 5)) sandbox.users.delete(gone);
       if (found.length === 30) sandbox.users.create({ username: 'latecomer' });

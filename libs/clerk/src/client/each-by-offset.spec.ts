@@ -1,0 +1,33 @@
+import { eachByOffset } from './each-by-offset.js';
+
+const ids = (count: number) => Array.from({ length: count }, (_, index) => ({ id: `org_${index}` }));
+
+describe('a list with offsets only', () => {
+  it.each([0, 1, 9, 10, 11, 19, 20, 95])(
+    'gives each of %i once, in order, on pages of ten',
+    async (count) => {
+      const found: string[] = [];
+      const list = ids(count);
+      const listPage = async ({ limit, offset }: { limit: number; offset: number }) =>
+        list.slice(offset, offset + limit);
+      for await (const { id } of eachByOffset(listPage, 10)) found.push(id);
+      expect(found).toEqual(list.map(({ id }) => id));
+    },
+  );
+
+  it('misses nothing though earlier ones are deleted and later ones come meanwhile', async () => {
+    let list = ids(60);
+    const found: string[] = [];
+    const listPage = async ({ limit, offset }: { limit: number; offset: number }) =>
+      list.slice(offset, offset + limit);
+    for await (const { id } of eachByOffset(listPage, 10)) {
+      found.push(id);
+      if (found.length === 20) list = list.slice(15);
+      if (found.length === 30) list = [...list.slice(12), { id: 'org_late' }];
+      if (found.length === 40) list = list.slice(-3);
+    }
+    expect(new Set(found).size).toBe(found.length);
+    expect(found).toEqual(expect.arrayContaining(list.map(({ id }) => id)));
+    expect(found.slice(0, 40)).toEqual(ids(40).map(({ id }) => id));
+  });
+});
