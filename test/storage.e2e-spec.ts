@@ -55,7 +55,11 @@ describe('the schema', () => {
     expect(tables.map(({ name }) => name)).toEqual([
       '_prisma_migrations',
       'chat_messages',
+      'clerk_sync_runs',
       'clerk_webhook_events',
+      'organization_memberships',
+      'organizations',
+      'subscriptions',
       'users',
     ]);
   });

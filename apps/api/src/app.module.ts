@@ -10,6 +10,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { HealthController } from './health/health.controller.js';
 import { ConnectionDrain } from './http/connection-drain.js';
 import { ProblemDetailsFilter } from './http/problem-details.filter.js';
+import { MetricsModule } from './metrics/metrics.module.js';
 import { RedisModule } from './redis/redis.module.js';
 import { UsersModule } from './users/users.module.js';
 
@@ -23,6 +24,7 @@ export class AppModule {
         ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }),
         DatabaseModule.register(environment.database),
         RedisModule.register(environment.redisUrls),
+        MetricsModule,
         ClerkHostModule.register(environment),
         UsersModule,
         ChatModule.register(environment),

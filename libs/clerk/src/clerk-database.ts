@@ -21,7 +21,7 @@ export interface ClerkDatabase extends ClerkDatabaseConnection {
 }
 
 /** Below the 5 s in which a webhook must be answered, with room for the rest of the request. */
-const STATEMENT_TIMEOUT_MS = 3_500;
+export const STATEMENT_TIMEOUT_MS = 3_500;
 
 /**
  * The answer of one call on the database, or a failure that says the database cannot answer. A call that is given up may

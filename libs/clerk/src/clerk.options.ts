@@ -3,6 +3,8 @@ import type { KeyObject } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
 
 import type { ClerkDatabase } from './clerk-database.js';
+import type { WebhookMetrics } from './webhooks/webhook-metrics.js';
+import type { WebhookListen } from './webhooks/webhook-wakeups.js';
 
 /** Whether a token's `azp` (the origin it was minted for) must be one of `authorizedParties`. */
 export type AuthorizedPartyPolicy = 'strict' | 'allow-missing' | 'off';
@@ -22,7 +24,10 @@ export interface ClerkModuleOptions {
   readonly webhookSecrets?: string | readonly string[];
   /** Origin of the Backend API. Env `CLERK_API_URL`. @default 'https://api.clerk.com' */
   readonly apiUrl?: string;
-  /** How long `validateSession` may answer from cache, seconds, integer, 1–2592000. Env `CLERK_SESSION_DURATION`. @default 86400 */
+  /**
+   * How long `validateSession` may answer from cache, seconds, integer, 1–2592000; over a day it means a day, which is how long
+   * revocations are remembered. Env `CLERK_SESSION_DURATION`. @default 86400
+   */
   readonly sessionDurationSeconds?: number;
   /** How long a verified token may be kept, seconds, integer, 0–86400, never past its `exp`; 0 keeps none. Env `CLERK_JWT_TTL`. @default 3600 */
   readonly verifiedTokenTtlSeconds?: number;
@@ -52,6 +57,21 @@ export interface ClerkModuleOptions {
   readonly unknownKeyCooldownSeconds?: number;
   /** Largest webhook body, bytes, integer, 1024–10485760. @default 1048576 */
   readonly webhookBodyBytesMax?: number;
+  /** How many webhooks are applied at once, each with a connection of its own, integer, 1–64. @default 4 */
+  readonly webhookConcurrency?: number;
+  /** How long the bodies of webhooks are kept, days, integer, 1–365. @default 30 */
+  readonly webhookPayloadDays?: number;
+  /** How long the ids of webhooks are kept, days, integer, 1–3650: a delivery repeated later is applied again, to no effect. @default 90 */
+  readonly webhookIdDays?: number;
+  /**
+   * `ins_…`: webhooks of another instance are acknowledged, stored without their body, and not applied. Env `CLERK_INSTANCE_ID`.
+   * @default the instance of `secretKey`, asked for at the first webhook
+   */
+  readonly instanceId?: string;
+  /** How to hear of `NOTIFY`, so that a process applies at once what another one stored. Left out: at its next poll, 2 s at most. */
+  readonly webhookListen?: WebhookListen;
+  /** Where webhooks are counted. Left out: nowhere. */
+  readonly webhookMetrics?: WebhookMetrics;
   /** The host's `PrismaClient`. Left out: users and webhooks are kept in this process only, and boot says so. */
   readonly database?: ClerkDatabase;
   /** Shares the session cache between instances. Left out: each process has its own. */
@@ -79,6 +99,12 @@ export interface ResolvedOptions {
   readonly jwksStaleSecondsMax: number;
   readonly unknownKeyCooldownSeconds: number;
   readonly webhookBodyBytesMax: number;
+  readonly webhookConcurrency: number;
+  readonly webhookPayloadDays: number;
+  readonly webhookIdDays: number;
+  readonly instanceId: string | null;
+  readonly webhookListen: WebhookListen | null;
+  readonly webhookMetrics: WebhookMetrics;
   readonly database: ClerkDatabase | null;
   readonly redis: Redis | Cluster | null;
 }

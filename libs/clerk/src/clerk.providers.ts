@@ -1,6 +1,5 @@
 import { type Provider } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import { HttpAdapterHost } from '@nestjs/core';
 import { InstanceAuthenticator } from './auth/instance-authenticator.js';
 import { Revocations } from './auth/revocations.js';
 import { Revoker } from './auth/revoker.service.js';
@@ -19,11 +18,8 @@ import { SessionCache } from './sessions/session-cache.js';
 import { createStorage, type Storage } from './storage.js';
 import { CurrentUsers } from './users/current-users.js';
 import { ClerkUsers } from './users/clerk-users.service.js';
-import { WebhookApplier } from './webhooks/webhook-applier.service.js';
-import { WebhookBodies } from './webhooks/webhook-bodies.js';
 import { WebhookReceiver } from './webhooks/webhook-receiver.js';
-import { ClerkEventHandlers } from './webhooks/clerk-event-handlers.js';
-import { AccessRevoker } from './webhooks/access-revoker.js';
+import { webhookProviders } from './webhooks/webhook.providers.js';
 import { authProviders } from './auth/auth.providers.js';
 import { INSTANCE, INSTANCE_NAME, OPTIONS, STORAGE, WEBHOOK_PATHS } from './clerk.tokens.js';
 
@@ -100,38 +96,15 @@ export const clerkProviders: Provider[] = [
         nowMs: Date.now,
       }),
   },
-  AccessRevoker,
-  ClerkEventHandlers,
-  {
-    provide: WebhookApplier,
-    inject: [STORAGE, AccessRevoker, ClerkEventHandlers],
-    useFactory: ({ inbox }: Storage, revoker: AccessRevoker, handlers: ClerkEventHandlers) =>
-      new WebhookApplier({
-        inbox,
-        onEvent: (event, transaction) => handlers.handle(event, transaction),
-        onAccessEnded: (ended) => revoker.revoke(ended),
-      }),
-  },
-  {
-    provide: WebhookReceiver,
-    inject: [OPTIONS, STORAGE, WebhookApplier],
-    useFactory: ({ webhookKeys }: ResolvedOptions, { inbox }: Storage, applier: WebhookApplier) =>
-      new WebhookReceiver({ inbox, keys: webhookKeys, onStored: () => applier.wake(), nowMs: Date.now }),
-  },
-  {
-    provide: WebhookBodies,
-    inject: [HttpAdapterHost, OPTIONS, WEBHOOK_PATHS],
-    useFactory: (host: HttpAdapterHost, options: ResolvedOptions, paths: readonly string[]) =>
-      new WebhookBodies(host, { paths, bytesMax: options.webhookBodyBytesMax }),
-  },
+  ...webhookProviders,
   {
     provide: ClerkService,
-    inject: [SessionTokenVerifier, ClerkBackend, ClerkSessions, ClerkUsers, WebhookReceiver],
+    inject: [SessionTokenVerifier, ClerkBackend, ClerkSessions, ClerkUsers, WebhookReceiver, STORAGE],
     useFactory: (
       verifier: SessionTokenVerifier,
       backend: ClerkBackend,
-      ...[sessions, users, webhooks]: [ClerkSessions, ClerkUsers, WebhookReceiver]
-    ) => new ClerkService({ verifier, backend, sessions, users, webhooks }),
+      ...[sessions, users, webhooks, { mirror }]: [ClerkSessions, ClerkUsers, WebhookReceiver, Storage]
+    ) => new ClerkService({ verifier, backend, sessions, users, webhooks, mirror }),
   },
   {
     provide: INSTANCE,

@@ -13,6 +13,13 @@ import { ClerkSessions, type SessionValidation } from './sessions/clerk-sessions
 import { ClerkUsers, type UserSync } from './users/clerk-users.service.js';
 import type { MirroredUser } from './users/mirrored-user.js';
 import type { UserLookup } from './users/user-mirror.js';
+import type { Mirror } from './mirror/mirror.js';
+import { latestCreated } from './mirror/latest-created.js';
+import type { RowLookup } from './mirror/mirrored-rows.js';
+import { currentMemberships } from './organizations/current-memberships.js';
+import type { MirroredMembership } from './organizations/mirrored-membership.js';
+import type { MirroredOrganization } from './organizations/mirrored-organization.js';
+import type { WebhookBacklog } from './webhooks/webhook-inbox.js';
 import { type ReceivedWebhook, WebhookReceiver } from './webhooks/webhook-receiver.js';
 import type { WebhookHeaders } from './webhooks/webhook-signature.js';
 
@@ -31,6 +38,7 @@ export class ClerkService {
       readonly sessions: ClerkSessions;
       readonly users: ClerkUsers;
       readonly webhooks: WebhookReceiver;
+      readonly mirror: Mirror;
     },
   ) {}
 
@@ -94,6 +102,25 @@ export class ClerkService {
     return this.parts.users.find(userId);
   }
 
+  /** The organisation in the database. Clerk is not asked. @throws ClerkError DATABASE_UNAVAILABLE */
+  findMirroredOrganization(organizationId: string): Promise<RowLookup<MirroredOrganization>> {
+    return this.parts.mirror.organizations.find(organizationId);
+  }
+
+  /** Where a user is a member, by the database: one for each organisation. @throws ClerkError DATABASE_UNAVAILABLE */
+  async mirroredMemberships(userId: string): Promise<readonly MirroredMembership[]> {
+    return currentMemberships(await this.parts.mirror.memberships.listBy('userId', userId));
+  }
+
+  /**
+   * Slug of the plan that a user or an organisation is on, by the database; null where none is known. Which tier a plan means is
+   * the host's to say. @throws ClerkError DATABASE_UNAVAILABLE
+   */
+  async subscriptionPlan(ownerId: string): Promise<string | null> {
+    const subscriptions = await this.parts.mirror.subscriptions.listBy('ownerId', ownerId);
+    return latestCreated(subscriptions)?.planSlug ?? null;
+  }
+
   /** The user that a token speaks for, as `@CurrentUser()` gives him. @throws ClerkError NOT_ALLOWED, USER_DELETED, SESSION_REVOKED, … */
   currentUser(auth: Auth): Promise<MirroredUser> {
     return this.parts.users.require(auth);
@@ -119,5 +146,10 @@ export class ClerkService {
    */
   processWebhook(rawBody: Uint8Array, headers: WebhookHeaders): Promise<ReceivedWebhook> {
     return this.parts.webhooks.receive(rawBody, headers);
+  }
+
+  /** What waits to be applied, here and in the other processes on the same database. @throws ClerkError DATABASE_UNAVAILABLE */
+  webhookBacklog(): Promise<WebhookBacklog> {
+    return this.parts.webhooks.backlog();
   }
 }

@@ -28,6 +28,8 @@ export type { Reverification, ReverificationWindow } from './auth/reverification
 export { type AuthenticationRequest, RequestAuthenticator } from './auth/request-authenticator.js';
 export { ClerkError, type ClerkErrorCode } from './clerk-error.js';
 export type { ClerkDatabase, ClerkDatabaseConnection } from './clerk-database.js';
+export type { CommandEnvironment, OpenDatabase } from './cli/command-context.js';
+export { runCommandLine } from './cli/command-line.js';
 export { ClerkModule } from './clerk.module.js';
 export type { ClerkModuleExtras } from './clerk.module-definition.js';
 export type { AuthorizedPartyPolicy, ClerkModuleOptions } from './clerk.options.js';
@@ -38,9 +40,20 @@ export type { InstanceChoice } from './instances/instance-choice.js';
 export type { CachedSession } from './sessions/session-cache.js';
 export type { SessionValidation } from './sessions/clerk-sessions.service.js';
 export type { UserSync } from './users/clerk-users.service.js';
+export type { RowLookup } from './mirror/mirrored-rows.js';
+export type { MirroredMembership } from './organizations/mirrored-membership.js';
+export type { MirroredOrganization } from './organizations/mirrored-organization.js';
 export type { MirroredUser } from './users/mirrored-user.js';
 export type { UserLookup } from './users/user-mirror.js';
-export type { ClerkEvent, ClerkEventOf } from './webhooks/clerk-event.js';
+export type {
+  ClerkEvent,
+  ClerkEventContext,
+  ClerkEventOf,
+  ClerkEventPattern,
+} from './webhooks/clerk-event.js';
 export { OnClerkEvent } from './webhooks/clerk-event-handlers.js';
+export type { WebhookBacklog } from './webhooks/webhook-inbox.js';
+export { WebhookMetrics, type WebhookResult } from './webhooks/webhook-metrics.js';
 export type { ReceivedWebhook } from './webhooks/webhook-receiver.js';
 export type { WebhookHeaders } from './webhooks/webhook-signature.js';
+export type { WebhookListen } from './webhooks/webhook-wakeups.js';

@@ -34,6 +34,9 @@ const NUMBERS: Readonly<Record<NumberName, NumberRule>> = {
   jwksStaleSecondsMax: { fallback: 86_400, min: 0, max: 604_800 },
   unknownKeyCooldownSeconds: { fallback: 30, min: 1, max: 3_600 },
   webhookBodyBytesMax: { fallback: 1_048_576, min: 1_024, max: 10_485_760 },
+  webhookConcurrency: { fallback: 4, min: 1, max: 64 },
+  webhookPayloadDays: { fallback: 30, min: 1, max: 365 },
+  webhookIdDays: { fallback: 90, min: 1, max: 3_650 },
 };
 
 /** Reads options one by one and collects what is wrong with them. */
@@ -161,16 +164,22 @@ export class OptionReader {
     return sessionCookie;
   }
 
+  instanceId(): string | null {
+    const value = this.#text(this.sources.options.instanceId, 'CLERK_INSTANCE_ID');
+    if (value === undefined) return null;
+    if (!/^ins_\w+$/.test(value)) {
+      this.report(
+        'instanceId (CLERK_INSTANCE_ID) must start with ins_: copy it from the dashboard, Settings',
+      );
+    }
+    return value;
+  }
+
   numbers(): Pick<ResolvedOptions, NumberName> {
-    return {
-      sessionDurationSeconds: this.#number('sessionDurationSeconds'),
-      verifiedTokenTtlSeconds: this.#number('verifiedTokenTtlSeconds'),
-      clockSkewSeconds: this.#number('clockSkewSeconds'),
-      requestTimeoutMs: this.#number('requestTimeoutMs'),
-      jwksStaleSecondsMax: this.#number('jwksStaleSecondsMax'),
-      unknownKeyCooldownSeconds: this.#number('unknownKeyCooldownSeconds'),
-      webhookBodyBytesMax: this.#number('webhookBodyBytesMax'),
-    };
+    // Exactly the names of the table, as its type says.
+    return Object.fromEntries(
+      Object.keys(NUMBERS).map((name) => [name, this.#number(name as NumberName)]),
+    ) as Record<NumberName, number>;
   }
 
   #registration(): string {

@@ -1,4 +1,5 @@
-import type { ResolvedOptions } from './clerk.options.js';
+import type { ClerkModuleOptions, ResolvedOptions } from './clerk.options.js';
+import { NoWebhookMetrics } from './webhooks/webhook-metrics.js';
 import { OptionReader, type OptionSources } from './option-reader.js';
 
 /**
@@ -28,9 +29,21 @@ export function resolveOptions(sources: OptionSources): ResolvedOptions {
     sessionCookie: reader.sessionCookie(),
     audiences: [sources.options.audience ?? []].flat(),
     ...reader.numbers(),
+    ...webhookParts(reader, sources.options),
     database: sources.options.database ?? null,
     redis: sources.options.redis ?? null,
   };
   reader.throwProblems();
   return resolved;
+}
+
+function webhookParts(
+  reader: OptionReader,
+  options: ClerkModuleOptions,
+): Pick<ResolvedOptions, 'instanceId' | 'webhookListen' | 'webhookMetrics'> {
+  return {
+    instanceId: reader.instanceId(),
+    webhookListen: options.webhookListen ?? null,
+    webhookMetrics: options.webhookMetrics ?? new NoWebhookMetrics(),
+  };
 }

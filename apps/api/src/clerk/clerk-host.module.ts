@@ -3,7 +3,10 @@ import type { Cluster, Redis } from 'ioredis';
 import { ClerkModule, type ClerkModuleOptions } from 'nest-clerk';
 
 import type { Environment } from '../config/environment.js';
+import type { DatabaseOptions } from '../database/database-connection.js';
+import { NoticeListener } from '../database/notice-listener.js';
 import { PrismaService } from '../database/prisma.service.js';
+import { PromWebhookMetrics } from '../metrics/prom-webhook-metrics.js';
 import { REDIS } from '../redis/redis.module.js';
 import { EmbeddedClerk } from './embedded-clerk.js';
 
@@ -13,7 +16,7 @@ export const WEBHOOK_PATHS = ['webhooks/clerk', 'api/webhooks/clerk', 'api/webho
 /** ClerkModule on this service's database and Redis, against Clerk or the offline one. */
 @Module({})
 export class ClerkHostModule {
-  static register({ isSandboxed, sandboxPort }: Environment): DynamicModule {
+  static register({ isSandboxed, sandboxPort, database: options }: Environment): DynamicModule {
     const embedded = {
       provide: EmbeddedClerk,
       useFactory: () => (isSandboxed ? EmbeddedClerk.start(sandboxPort) : null),
@@ -23,12 +26,18 @@ export class ClerkHostModule {
       imports: [
         ClerkModule.registerAsync({
           webhookPath: WEBHOOK_PATHS,
-          inject: [PrismaService, REDIS, EmbeddedClerk],
+          inject: [PrismaService, REDIS, EmbeddedClerk, PromWebhookMetrics],
           useFactory: (
             database: PrismaService,
             redis: Redis | Cluster | null,
-            clerk: EmbeddedClerk | null,
-          ): ClerkModuleOptions => ({ ...clerk?.options, database, ...(redis === null ? {} : { redis }) }),
+            ...[clerk, webhookMetrics]: [EmbeddedClerk | null, PromWebhookMetrics]
+          ): ClerkModuleOptions => ({
+            ...clerk?.options,
+            database,
+            webhookMetrics,
+            ...webhookOptions(options),
+            ...(redis === null ? {} : { redis }),
+          }),
         }),
       ],
       providers: [embedded],
@@ -36,4 +45,15 @@ export class ClerkHostModule {
       global: true,
     };
   }
+}
+
+/** The embedded database is this process's alone, and takes one transaction at a time. */
+function webhookOptions(options: DatabaseOptions): ClerkModuleOptions {
+  if (options.kind === 'embedded') return { webhookConcurrency: 1 };
+  return {
+    webhookListen: async (channel, onNotice) => {
+      const listener = await NoticeListener.start({ url: options.url, channel, onNotice });
+      return () => listener.stop();
+    },
+  };
 }

@@ -18,6 +18,8 @@ interface Readiness {
 /** An orchestrator asks every few seconds, and does not wait long. */
 const ANSWER_MS_MAX = 2_000;
 
+const READ_ONLY = `SELECT current_setting('transaction_read_only') AS "readOnly"`;
+
 @ApiTags('health')
 @Public(true)
 @Controller('health')
@@ -34,15 +36,21 @@ export class HealthController {
   }
 
   @Get('ready')
-  @ApiOperation({ summary: 'Requests can be answered: 503 while the database cannot' })
+  @ApiOperation({ summary: 'Requests can be answered: 503 while nothing can be stored' })
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<Readiness> {
     const [database, redis] = await Promise.all([
-      check(this.prisma.$queryRawUnsafe('SELECT 1')),
+      check(this.requireWritable()),
       this.redis === null ? ('embedded' as const) : check(this.redis.ping()),
     ]);
     if (database === 'down') reply.status(HttpStatus.SERVICE_UNAVAILABLE).header('retry-after', '5');
     const status = database === 'down' ? 'unready' : redis === 'down' ? 'degraded' : 'ready';
     return { status, checks: { database, redis } };
+  }
+
+  /** A database that only reads answers every question and stores no webhook. */
+  private async requireWritable(): Promise<void> {
+    const [row] = await this.prisma.$queryRawUnsafe<{ readOnly: string }[]>(READ_ONLY);
+    if (row?.readOnly !== 'off') throw new Error('The database only reads.');
   }
 }
 

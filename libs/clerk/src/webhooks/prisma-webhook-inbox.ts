@@ -1,8 +1,18 @@
 import { type ClerkDatabase, type ClerkDatabaseConnection, databaseAnswer } from '../clerk-database.js';
 import { prismaMirror } from '../mirror/prisma-mirror.js';
-import { ATTEMPTS_MAX, failureName, retryDelayMs } from './retry-delay.js';
+import { PrismaWebhookStore } from './prisma-webhook-store.js';
+import { ATTEMPTS_MAX, failureName, PROCESS_ENDED, retryDelayMs, STARTS_MAX } from './retry-delay.js';
 import type { WebhookDelivery } from './webhook-delivery.js';
-import { type ApplyDelivery, type ApplyResult, type DrainStep, WebhookInbox } from './webhook-inbox.js';
+import {
+  type ApplyDelivery,
+  type Claim,
+  type ClaimKind,
+  type HandleStep,
+  type PruneBounds,
+  type WebhookBacklog,
+  WebhookInbox,
+} from './webhook-inbox.js';
+import * as sql from './prisma-webhook-statements.js';
 
 /** How long a transaction may wait for a connection, and how long it may run, milliseconds. */
 const TRANSACTION = { maxWait: 2_000, timeout: 8_000 };
@@ -10,122 +20,132 @@ const TRANSACTION = { maxWait: 2_000, timeout: 8_000 };
 /** A little more than the client's own limits, for a connection that swallows what it is told. */
 const TRANSACTION_ANSWER_MS = TRANSACTION.maxWait + TRANSACTION.timeout + 500;
 
-// $1 id · $2 type · $3 entity_id · $4 user_id · $5 instance_id · $6 timestamp_ms, Unix ms · $7 payload, JSON text or null · $8 registration
-// Guarantees: a delivery is a row once, however often and at how many instances at once it arrives. One that was parked as dead
-// and is sent again is due again: that is how an operator replays it, from Clerk's dashboard.
-const STORE = `INSERT INTO clerk_webhook_events (id, type, entity_id, user_id, instance_id, timestamp_ms, payload, registration)
-  VALUES ($1, $2, $3, $4, $5, $6::bigint, $7::jsonb, $8) ON CONFLICT (id) DO UPDATE
-  SET status = 'pending', attempts = 0, next_attempt_at = now(), finished_at = NULL, payload = EXCLUDED.payload
-  WHERE clerk_webhook_events.status = 'dead'`;
-
-// $1 registration
-// Guarantees: the row lock is the claim. Nobody else gets the row before this transaction ends, and it ends with the process.
-const CLAIM = `SELECT id, type, entity_id AS "entityId", user_id AS "userId", instance_id AS "instanceId",
-    timestamp_ms::text AS "timestampMs", payload, attempts
-  FROM clerk_webhook_events WHERE registration = $1 AND status = 'pending' AND next_attempt_at <= now()
-  ORDER BY next_attempt_at, id LIMIT 1 FOR UPDATE SKIP LOCKED`;
-
-// $1 id · $2 status
-// Guarantees: no payload of a deleted user is kept, even if it came after the deletion, and none that nothing follows from.
-const FINISH = `UPDATE clerk_webhook_events AS event SET status = $2, attempts = attempts + 1, finished_at = now(),
-    last_error = NULL, payload = CASE WHEN $2 = 'ignored' OR EXISTS
-      (SELECT FROM users WHERE clerk_id = event.user_id AND deleted_at IS NOT NULL) THEN NULL ELSE payload END
-  WHERE id = $1`;
-
-// $1 id of the deleted user
-const WIPE_PAYLOADS = `UPDATE clerk_webhook_events SET payload = NULL WHERE user_id = $1 AND payload IS NOT NULL`;
-
-// $1 id · $2 attempts so far · $3 status · $4 delay before the next attempt, ms · $5 name of the failure
-// Guarantees: counts only if nobody else has counted or finished since.
-const FAIL = `UPDATE clerk_webhook_events SET attempts = $2::int, status = $3, last_error = $5,
-    next_attempt_at = now() + make_interval(secs => $4::float8 / 1000),
-    finished_at = CASE WHEN $3 = 'dead' THEN now() END
-  WHERE id = $1 AND status = 'pending' AND attempts = $2::int - 1`;
-
-interface Claim {
-  readonly delivery: WebhookDelivery;
-  /** Failures so far. */
+/** What the claims return: `timestampMs` as text, since drivers disagree on what a bigint is. */
+type ClaimRow = Omit<WebhookDelivery, 'timestampMs'> & {
+  readonly timestampMs: string;
   readonly attempts: number;
+  readonly starts: number;
+  readonly dueAt: Date;
+};
+
+/** How far an attempt has come. */
+interface Attempt {
+  isHeld: boolean;
+  /** What the work itself failed with, which the transaction's own failure may hide. */
+  failure: unknown;
+}
+
+interface Work {
+  readonly claim: Claim;
+  readonly apply: ApplyDelivery;
+  readonly attempt: Attempt;
 }
 
 /** Deliveries in the host's PostgreSQL database, shared by every process on it that has the same registration. */
 export class PrismaWebhookInbox extends WebhookInbox {
+  readonly #store: PrismaWebhookStore;
+
   constructor(
     private readonly database: ClerkDatabase,
     private readonly registration: string,
   ) {
     super();
+    this.#store = new PrismaWebhookStore(database, registration);
   }
 
-  async store(delivery: WebhookDelivery): Promise<'stored' | 'duplicate'> {
+  store(delivery: WebhookDelivery): Promise<'stored' | 'duplicate'> {
+    return this.#store.store(delivery);
+  }
+
+  async claim(kind: ClaimKind, countMax: number): Promise<readonly Claim[]> {
+    const statement = kind === 'fresh' ? sql.CLAIM_FRESH : sql.CLAIM_SUSPECT;
     const rows = await databaseAnswer(
-      this.database.$executeRawUnsafe(
-        STORE,
-        delivery.id,
-        delivery.type,
-        delivery.entityId,
-        delivery.userId,
-        delivery.instanceId,
-        delivery.timestampMs,
-        delivery.payload === null ? null : JSON.stringify(delivery.payload),
-        this.registration,
-      ),
+      this.database.$queryRawUnsafe<ClaimRow[]>(statement, this.registration, countMax),
     );
-    return rows === 1 ? 'stored' : 'duplicate';
+    return rows
+      .toSorted((a, b) => a.dueAt.getTime() - b.dueAt.getTime() || (a.id < b.id ? -1 : 1))
+      .map(toClaim);
   }
 
-  async drainOne(apply: ApplyDelivery): Promise<DrainStep> {
-    const held: { claim: Claim | null } = { claim: null };
-    const work = this.database.$transaction(async (transaction) => {
-      held.claim = await claimOldest(transaction, this.registration);
-      return held.claim === null
-        ? ({ outcome: 'idle' } as const)
-        : handle(transaction, held.claim.delivery, apply);
-    }, TRANSACTION);
+  async handle(claim: Claim, apply: ApplyDelivery): Promise<HandleStep> {
+    if (claim.starts > STARTS_MAX) return this.#bury(claim);
+    const attempt: Attempt = { isHeld: false, failure: null };
     try {
-      return await databaseAnswer(work, TRANSACTION_ANSWER_MS);
+      return await databaseAnswer(this.#work({ claim, apply, attempt }), TRANSACTION_ANSWER_MS);
     } catch (failure) {
-      if (held.claim === null) throw failure;
-      return this.#recordFailure(held.claim, failure);
+      // Before the row was held nothing of the delivery had begun: that is the database's failure, and not the delivery's.
+      if (!attempt.isHeld) throw failure;
+      return this.#recordFailure(claim, attempt.failure ?? failure);
     }
   }
 
-  async #recordFailure(claim: Claim, cause: unknown): Promise<DrainStep> {
+  async release(claims: readonly Claim[]): Promise<void> {
+    if (claims.length === 0) return;
+    const ids = JSON.stringify(claims.map(({ delivery }) => delivery.id));
+    await databaseAnswer(this.database.$executeRawUnsafe(sql.RELEASE, ids));
+  }
+
+  async prune({ payloadDays, idDays, rowsMax }: PruneBounds): Promise<number> {
+    const prune = (statement: string, days: number) =>
+      databaseAnswer(this.database.$executeRawUnsafe(statement, this.registration, days, rowsMax));
+    return (await prune(sql.PRUNE_PAYLOADS, payloadDays)) + (await prune(sql.PRUNE_IDS, idDays));
+  }
+
+  async backlog(): Promise<WebhookBacklog> {
+    const [row] = await databaseAnswer(
+      this.database.$queryRawUnsafe<WebhookBacklog[]>(sql.BACKLOG, this.registration),
+    );
+    return row ?? { pending: 0, dead: 0, oldestPendingSeconds: 0, lastReceivedSeconds: null };
+  }
+
+  #work({ claim, apply, attempt }: Work): Promise<HandleStep> {
+    return this.database.$transaction(async (transaction): Promise<HandleStep> => {
+      const held = await transaction.$queryRawUnsafe<unknown[]>(sql.HOLD, claim.delivery.id, claim.attempts);
+      if (held.length === 0) return { outcome: 'taken' };
+      attempt.isHeld = true;
+      try {
+        return await applyHeld(transaction, claim.delivery, apply);
+      } catch (failure) {
+        attempt.failure = failure;
+        throw failure;
+      }
+    }, TRANSACTION);
+  }
+
+  async #recordFailure(claim: Claim, cause: unknown): Promise<HandleStep> {
     const attempts = claim.attempts + 1;
     const isDead = attempts >= ATTEMPTS_MAX;
     const status = isDead ? 'dead' : 'pending';
     const delayMs = retryDelayMs(attempts, Math.random());
     const { id } = claim.delivery;
     await databaseAnswer(
-      this.database.$executeRawUnsafe(FAIL, id, attempts, status, delayMs, failureName(cause)),
+      this.database.$executeRawUnsafe(sql.FAIL, id, attempts, status, delayMs, failureName(cause)),
     );
     return { outcome: 'failed', deliveryId: id, attempts, isDead, cause };
   }
+
+  async #bury({ delivery: { id }, attempts }: Claim): Promise<HandleStep> {
+    const cause = Object.assign(new Error('Processes ended over it.'), { code: PROCESS_ENDED });
+    const rows = await databaseAnswer(
+      this.database.$executeRawUnsafe(sql.FAIL, id, attempts + 1, 'dead', 0, PROCESS_ENDED),
+    );
+    if (rows === 0) return { outcome: 'taken' };
+    return { outcome: 'failed', deliveryId: id, attempts: attempts + 1, isDead: true, cause };
+  }
 }
 
-/** What CLAIM returns: `timestampMs` as text, since drivers disagree on what a bigint is. */
-type ClaimRow = Omit<WebhookDelivery, 'timestampMs'> & {
-  readonly timestampMs: string;
-  readonly attempts: number;
-};
-
-async function claimOldest(
-  transaction: ClerkDatabaseConnection,
-  registration: string,
-): Promise<Claim | null> {
-  const [row] = await transaction.$queryRawUnsafe<ClaimRow[]>(CLAIM, registration);
-  if (row === undefined) return null;
-  const { attempts, timestampMs, ...delivery } = row;
-  return { delivery: { ...delivery, timestampMs: Number(timestampMs) }, attempts };
+function toClaim({ attempts, starts, timestampMs, dueAt: _dueAt, ...delivery }: ClaimRow): Claim {
+  return { delivery: { ...delivery, timestampMs: Number(timestampMs) }, attempts, starts };
 }
 
-async function handle(
+async function applyHeld(
   transaction: ClerkDatabaseConnection,
   delivery: WebhookDelivery,
   apply: ApplyDelivery,
-): Promise<DrainStep> {
-  const result: ApplyResult = await apply(delivery, prismaMirror(transaction), transaction);
-  if (delivery.type === 'user.deleted') await transaction.$executeRawUnsafe(WIPE_PAYLOADS, delivery.userId);
-  await transaction.$executeRawUnsafe(FINISH, delivery.id, result);
+): Promise<HandleStep> {
+  const result = await apply(delivery, prismaMirror(transaction), transaction);
+  const isDeletion = delivery.type === 'user.deleted' && result !== 'foreign';
+  if (isDeletion) await transaction.$executeRawUnsafe(sql.WIPE_PAYLOADS, delivery.userId);
+  await transaction.$executeRawUnsafe(sql.FINISH, delivery.id, result);
   return { outcome: 'handled', delivery, result };
 }

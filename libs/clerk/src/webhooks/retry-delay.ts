@@ -1,6 +1,12 @@
 /** After this many failed attempts a delivery is parked as `dead`, about 45 minutes after the first. */
 export const ATTEMPTS_MAX = 10;
 
+/** A delivery that was begun this often without an end has ended as many processes, and is parked as `dead`. */
+export const STARTS_MAX = 4;
+
+/** Recorded for a delivery that was parked because processes ended over it. */
+export const PROCESS_ENDED = 'PROCESS_ENDED';
+
 const FIRST_DELAY_MS = 5_000;
 
 /**

@@ -11,6 +11,22 @@ type Next = (error?: unknown) => void;
 /** Svix gives up after 15 s: what takes longer cannot be acknowledged in time. https://docs.svix.com/retries */
 const BODY_TIMEOUT_MS = 10_000;
 
+/**
+ * Where Nest's Fastify adapter looks for what a route is to have in its `config`: what `@RouteConfig()` of
+ * @nestjs/platform-fastify sets, which a host on Express does not have.
+ */
+export const ROUTE_CONFIG = '__fastify_route_config__';
+
+/** What is used of a Fastify instance. https://fastify.dev/docs/latest/Reference/Hooks/#onroute */
+interface FastifyInstance {
+  addHook(name: 'onRoute', hook: (route: FastifyRoute) => void): unknown;
+}
+
+interface FastifyRoute {
+  readonly config?: { readonly webhookPaths?: unknown };
+  preParsing?: unknown;
+}
+
 export interface WebhookBodiesOptions {
   /** Routes of the webhook controller, as given to it. */
   readonly paths: readonly string[];
@@ -26,26 +42,29 @@ export interface WebhookBodiesOptions {
  */
 export class WebhookBodies {
   readonly #bodies = new WeakMap<object, RawBody>();
+  /** As given: a registration knows its own route by them. */
+  readonly #routePaths: readonly string[];
   readonly #paths: readonly string[];
   readonly #bounds: RawBodyBounds;
 
-  constructor(host: HttpAdapterHost, options: WebhookBodiesOptions) {
+  constructor(
+    private readonly host: HttpAdapterHost,
+    options: WebhookBodiesOptions,
+  ) {
+    this.#routePaths = options.paths;
     this.#paths = options.paths.map((path) => path.replace(/^\/+|\/+$/g, ''));
     this.#bounds = { bytesMax: options.bytesMax, timeoutMs: options.timeoutMs ?? BODY_TIMEOUT_MS };
-    // Express runs its parsers before the middleware of any module; what is hidden before them they leave unread. Providers
-    // are made before the parsers are registered, except in a testing module, where the adapter comes later still.
+    // Providers are made before routes and parsers are registered, except in a testing module, where the adapter comes later still.
     host.init$.subscribe(() => {
-      // A microservice has none, whatever the type says.
-      const adapter: HttpAdapterHost['httpAdapter'] | null = host.httpAdapter;
-      if (adapter?.getType() !== 'express') return;
-      adapter.use((req: IncomingMessage, _res: ServerResponse, next: Next) => {
-        if (this.#mayBeWebhook(req)) hideBody(req);
-        next();
-      });
+      if (this.#platform() === 'express') this.#hideFromExpress();
+      if (this.#platform() === 'fastify')
+        this.#readOnFastify(host.httpAdapter.getInstance<FastifyInstance>());
     });
   }
 
+  /** Express only: on Fastify middleware of one route costs every request of every route a fifth of its time. */
   configure(consumer: MiddlewareConsumer): void {
+    if (this.#platform() !== 'express') return;
     const routes = this.#paths.map((path) => ({ path, method: RequestMethod.POST }));
     consumer
       .apply((req: IncomingMessage, res: ServerResponse, next: Next) => this.#read(req, res, next))
@@ -62,6 +81,31 @@ export class WebhookBodies {
     if (body?.outcome === 'read') return body.bytes;
     if (body?.outcome === 'refused') throw body.error;
     throw new ClerkError('WEBHOOK_BODY_INVALID', 'The webhook body was not received whole.');
+  }
+
+  #platform(): string | undefined {
+    // A microservice has no adapter, whatever the type says.
+    const adapter: HttpAdapterHost['httpAdapter'] | null = this.host.httpAdapter;
+    return adapter?.getType();
+  }
+
+  /** Express runs its parsers before the middleware of any module; what is hidden before them they leave unread. */
+  #hideFromExpress(): void {
+    this.host.httpAdapter.use((req: IncomingMessage, _res: ServerResponse, next: Next) => {
+      if (this.#mayBeWebhook(req)) hideBody(req);
+      next();
+    });
+  }
+
+  #readOnFastify(instance: FastifyInstance): void {
+    instance.addHook('onRoute', (route) => {
+      if (route.config?.webhookPaths !== this.#routePaths) return;
+      route.preParsing = (
+        { raw: req }: { raw: IncomingMessage },
+        { raw: res }: { raw: ServerResponse },
+        ...[payload, done]: [unknown, (error: null, payload: unknown) => void]
+      ) => void this.#read(req, res, () => done(null, payload));
+    });
   }
 
   async #read(req: IncomingMessage, res: ServerResponse, next: Next): Promise<void> {

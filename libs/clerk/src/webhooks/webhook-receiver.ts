@@ -1,5 +1,6 @@
 import { ClerkError } from '../clerk-error.js';
-import type { WebhookInbox } from './webhook-inbox.js';
+import type { WebhookBacklog, WebhookInbox } from './webhook-inbox.js';
+import { NoWebhookMetrics, type WebhookMetrics } from './webhook-metrics.js';
 import { parseWebhookDelivery } from './webhook-delivery.js';
 import { verifyWebhookSignature, type WebhookHeaders } from './webhook-signature.js';
 
@@ -18,11 +19,16 @@ export interface WebhookReceiverParts {
   readonly onStored: () => void;
   /** Unix time, milliseconds. */
   readonly nowMs: () => number;
+  readonly metrics?: WebhookMetrics;
 }
 
 /** Where a webhook comes in: what it resolves for is kept, what it rejects was not taken. */
 export class WebhookReceiver {
-  constructor(private readonly parts: WebhookReceiverParts) {}
+  readonly #metrics: WebhookMetrics;
+
+  constructor(private readonly parts: WebhookReceiverParts) {
+    this.#metrics = parts.metrics ?? new NoWebhookMetrics();
+  }
 
   /**
    * Verifies and stores one delivery. Resolves after commit; idempotent by delivery id; safe to call concurrently.
@@ -32,6 +38,27 @@ export class WebhookReceiver {
    * @throws ClerkError OPTIONS_INVALID when no signing secret is configured
    */
   async receive(rawBody: Uint8Array, headers: WebhookHeaders): Promise<ReceivedWebhook> {
+    try {
+      const received = await this.#receive(rawBody, headers);
+      this.#metrics.received(received.outcome === 'duplicate');
+      return received;
+    } catch (error) {
+      this.refused(error);
+      throw error;
+    }
+  }
+
+  /** @throws ClerkError DATABASE_UNAVAILABLE */
+  backlog(): Promise<WebhookBacklog> {
+    return this.parts.inbox.backlog();
+  }
+
+  /** Counts a request that was refused before it got here. */
+  refused(error: unknown): void {
+    if (error instanceof ClerkError) this.#metrics.rejected(error.code);
+  }
+
+  async #receive(rawBody: Uint8Array, headers: WebhookHeaders): Promise<ReceivedWebhook> {
     const { inbox, keys, onStored, nowMs } = this.parts;
     if (keys.length === 0) {
       throw new ClerkError(

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 
-import { Controller, HttpCode, Post, Req, VERSION_NEUTRAL, type Type } from '@nestjs/common';
+import { Controller, HttpCode, Post, Req, SetMetadata, VERSION_NEUTRAL, type Type } from '@nestjs/common';
 
 import { Public } from '../auth/auth.decorators.js';
-import { WebhookBodies } from './webhook-bodies.js';
+import { ROUTE_CONFIG, WebhookBodies } from './webhook-bodies.js';
 import { WebhookReceiver } from './webhook-receiver.js';
 
 /** What `@Req()` gives: Express's request is Node's own, Fastify's holds it. */
@@ -24,9 +24,19 @@ export function createWebhookController(paths: readonly string[]): Type<unknown>
 
     @Post()
     @HttpCode(204)
+    @SetMetadata(ROUTE_CONFIG, { webhookPaths: paths })
     async receive(@Req() req: FrameworkRequest): Promise<void> {
       const raw = 'raw' in req ? req.raw : req;
-      await this.receiver.receive(this.bodies.take(raw), raw.headers);
+      await this.receiver.receive(this.#bodyOf(raw), raw.headers);
+    }
+
+    #bodyOf(raw: IncomingMessage): Buffer {
+      try {
+        return this.bodies.take(raw);
+      } catch (error) {
+        this.receiver.refused(error);
+        throw error;
+      }
     }
   }
   return WebhookController;

@@ -1,0 +1,27 @@
+/** Work was given up because it took too long. */
+export class HandlerTimeoutError extends Error {
+  override readonly name = 'HandlerTimeoutError';
+  readonly code = 'HANDLER_TIMED_OUT';
+}
+
+/**
+ * Does `work`, with a signal that is aborted when it is given up.
+ *
+ * @throws HandlerTimeoutError after `msMax`, whether `work` heeds the signal or not
+ */
+export async function withinTime<T>(msMax: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const limit = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      const error = new HandlerTimeoutError(`It was given up after ${msMax} ms.`);
+      limit.abort(error);
+      reject(error);
+    }, msMax);
+  });
+  try {
+    return await Promise.race([work(limit.signal), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,92 @@
+import type { Provider } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+
+import type { ResolvedOptions } from '../clerk.options.js';
+import { OPTIONS, STORAGE, WEBHOOK_PATHS } from '../clerk.tokens.js';
+import { ClerkBackend } from '../client/clerk-backend.js';
+import type { Storage } from '../storage.js';
+import { AccessRevoker } from './access-revoker.js';
+import { ClerkEventHandlers } from './clerk-event-handlers.js';
+import { InstancePin } from './instance-pin.js';
+import { WebhookApplier } from './webhook-applier.service.js';
+import { WebhookBodies } from './webhook-bodies.js';
+import { WebhookReceiver } from './webhook-receiver.js';
+import { WebhookRetention } from './webhook-retention.service.js';
+import { WebhookWakeups } from './webhook-wakeups.js';
+
+/** From the endpoint to the handlers. */
+export const webhookProviders: Provider[] = [
+  AccessRevoker,
+  ClerkEventHandlers,
+  {
+    provide: InstancePin,
+    inject: [OPTIONS, ClerkBackend],
+    useFactory: ({ instanceId, secretKey }: ResolvedOptions, backend: ClerkBackend) =>
+      new InstancePin({
+        instanceId,
+        fetchInstanceId: secretKey === null ? null : () => backend.listing.instanceId(),
+        nowMs: () => performance.now(),
+      }),
+  },
+  {
+    provide: WebhookApplier,
+    inject: [OPTIONS, STORAGE, InstancePin, AccessRevoker, ClerkEventHandlers],
+    useFactory: (
+      { webhookConcurrency, webhookMetrics }: ResolvedOptions,
+      { inbox }: Storage,
+      ...[pin, revoker, handlers]: [InstancePin, AccessRevoker, ClerkEventHandlers]
+    ) =>
+      new WebhookApplier({
+        inbox,
+        onEvent: (event, context) => handlers.handle(event, context),
+        onAccessEnded: (ended) => revoker.revoke(ended),
+        isForeign: (instanceId) => pin.isForeign(instanceId),
+        concurrency: webhookConcurrency,
+        metrics: webhookMetrics,
+      }),
+  },
+  {
+    provide: WebhookWakeups,
+    inject: [OPTIONS, WebhookApplier],
+    useFactory: ({ database, webhookListen, instance }: ResolvedOptions, applier: WebhookApplier) =>
+      database === null || webhookListen === null
+        ? null
+        : new WebhookWakeups({
+            database,
+            listen: webhookListen,
+            registration: instance,
+            onNotice: () => applier.wake(),
+          }),
+  },
+  {
+    provide: WebhookReceiver,
+    inject: [OPTIONS, STORAGE, WebhookApplier, WebhookWakeups],
+    useFactory: (
+      { webhookKeys, webhookMetrics }: ResolvedOptions,
+      { inbox }: Storage,
+      ...[applier, wakeups]: [WebhookApplier, WebhookWakeups | null]
+    ) =>
+      new WebhookReceiver({
+        inbox,
+        keys: webhookKeys,
+        onStored: () => {
+          applier.wake();
+          wakeups?.notify();
+        },
+        nowMs: Date.now,
+        metrics: webhookMetrics,
+      }),
+  },
+  {
+    provide: WebhookRetention,
+    inject: [OPTIONS, STORAGE],
+    useFactory: ({ webhookPayloadDays, webhookIdDays }: ResolvedOptions, { inbox }: Storage) =>
+      new WebhookRetention({ inbox, payloadDays: webhookPayloadDays, idDays: webhookIdDays }),
+  },
+  {
+    provide: WebhookBodies,
+    inject: [HttpAdapterHost, OPTIONS, WEBHOOK_PATHS],
+    useFactory: (host: HttpAdapterHost, options: ResolvedOptions, paths: readonly string[]) =>
+      new WebhookBodies(host, { paths, bytesMax: options.webhookBodyBytesMax }),
+  },
+];
