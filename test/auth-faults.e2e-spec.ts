@@ -1,7 +1,13 @@
 import { generateKeyPairSync } from 'node:crypto';
 
 import { Logger } from '@nestjs/common';
-import { ClerkSandbox, createSigningKey, SEEDED_MACHINE_SECRETS, SEEDED_USERS } from 'clerk-sandbox';
+import {
+  ClerkSandbox,
+  createSigningKey,
+  SEEDED_MACHINE_SECRETS,
+  SEEDED_ORGANIZATION,
+  SEEDED_USERS,
+} from 'clerk-sandbox';
 import type { ClerkModuleOptions } from 'nest-clerk';
 
 import { type GuardedApp, startGuardedApp } from './support/guarded-app.js';
@@ -37,6 +43,12 @@ function jwk(type: 'rsa' | 'ec', more: object = {}, modulusLength = 2_048) {
 
 const json = (body: unknown): FaultCase => ({ fault: { kind: 'json', body } });
 
+/** As Clerk says no. https://clerk.com/docs/guides/development/errors/overview (read 2026-11-21) */
+const refusal = (status: number, errorCode: string): FaultCase => ({
+  fault: { kind: 'json', status, body: { errors: [{ code: errorCode, message: 'No' }] } },
+});
+const KEY_REJECTED = { code: 'CLERK_SECRET_KEY_REJECTED' };
+
 const FAULTS: readonly (readonly [string, FaultCase])[] = [
   ['down', { fault: { kind: 'down' } }],
   ['hung', { fault: { kind: 'hung' } }],
@@ -54,6 +66,22 @@ const FAULTS: readonly (readonly [string, FaultCase])[] = [
     },
   ],
   ['refusing the secret key', { fault: { kind: 'status', status: 401 }, code: 'CLERK_SECRET_KEY_REJECTED' }],
+  ['out of plan', { ...refusal(402, 'subscription_required'), ...KEY_REJECTED }],
+  ['not allowing it to this key', { ...refusal(403, 'not_allowed'), ...KEY_REJECTED }],
+  ...[400, 404, 422].map(
+    (status) => [`failing with ${status}`, { fault: { kind: 'status', status } }] as [string, FaultCase],
+  ),
+  ...[401, 403, 404].map(
+    (status) =>
+      [`behind a proxy that sends HTML with ${status}`, { fault: { kind: 'html', status } }] as [
+        string,
+        FaultCase,
+      ],
+  ),
+  [
+    'behind a gateway without a route',
+    { fault: { kind: 'json', status: 404, body: { message: 'no route' } } },
+  ],
   ['sending an empty JWKS', json({ keys: [] })],
   ['sending text where the keys should be', json({ keys: 'x' })],
   ['sending a list', json([])],
@@ -209,6 +237,17 @@ describe.each(FAULTS)('while Clerk is %s', (_name, faultCase) => {
   });
 });
 
+describe('when Clerk refuses the question for its keys', () => {
+  it.each([
+    [400, 'request_body_invalid'],
+    [404, 'resource_not_found'],
+    [422, 'form_param_missing'],
+  ])('it is no mistake of the caller: 503, with %i too', async (status, errorCode) => {
+    sandbox.faults.add(refusal(status, errorCode).fault);
+    expectUnavailable(await app.get(newToken()));
+  });
+});
+
 describe('while Clerk is slow', () => {
   it('a thousand first requests wait for one answer', async () => {
     await restart({ requestTimeoutMs: 20_000 });
@@ -314,10 +353,9 @@ describe('when Clerk changes its keys', () => {
 });
 
 describe('what cannot be answered without Clerk', () => {
-  const unreachable = FAULTS.filter(([, { fault }]) => fault.kind !== 'json');
   const { machineToken } = SEEDED_MACHINE_SECRETS;
 
-  it.each(unreachable)('is 503 while Clerk is %s: machine tokens and sessions', async (_name, faultCase) => {
+  it.each(FAULTS)('is 503 while Clerk is %s: machine tokens and sessions', async (_name, faultCase) => {
     sandbox.faults.add(faultCase.fault);
     const startedAt = performance.now();
     expectUnavailable(await app.get(machineToken, 'machine'), faultCase);
@@ -327,7 +365,94 @@ describe('what cannot be answered without Clerk', () => {
     sandbox.faults.clear();
   });
 
-  it.each(unreachable)('stays answered for a minute where it was before: %s', async (_name, { fault }) => {
+  const MACHINE = {
+    object: 'machine_to_machine_token',
+    id: 'mt_1',
+    subject: 'mch_1',
+    scopes: [],
+    claims: null,
+    revoked: false,
+    expired: false,
+  };
+
+  it.each([
+    { id: undefined },
+    { subject: undefined },
+    { subject: '' },
+    { scopes: null },
+    { scopes: 'abc' },
+    { scopes: [null] },
+    { revoked: undefined },
+    { expired: 0 },
+  ])('is 503 while Clerk sends what is no machine token: %o', async (more) => {
+    sandbox.faults.add({ kind: 'json', body: { ...MACHINE, ...more } });
+    expectUnavailable(await app.get(machineToken, 'machine'));
+    expect(calls()).toBe(1);
+    sandbox.faults.clear();
+    expectLetThrough([await app.get(machineToken, 'machine')]);
+  });
+
+  it('is 401 for a machine token that Clerk says is revoked, in either way, and not asked again for ten seconds', async () => {
+    for (const [index, fault] of [
+      refusal(404, 'resource_not_found').fault,
+      refusal(400, 'token_revoked').fault,
+      { kind: 'json', body: { ...MACHINE, revoked: true } } as const,
+    ].entries()) {
+      const token = `mt_refused_0123456789_${index}`;
+      sandbox.faults.add(fault);
+      expectRefused(await app.get(token, 'machine'), 'MACHINE_TOKEN_INVALID');
+      clock.advance(9_999);
+      expectRefused(await app.get(token, 'machine'), 'MACHINE_TOKEN_INVALID');
+      expect(calls()).toBe(2 * index + 1);
+      clock.advance(1);
+      expectRefused(await app.get(token, 'machine'), 'MACHINE_TOKEN_INVALID');
+      expect(calls()).toBe(2 * index + 2);
+      sandbox.faults.clear();
+    }
+  });
+
+  it.each([
+    { id: 'sess_another' },
+    { user_id: undefined },
+    { user_id: 7 },
+    { status: null },
+    { expire_at: undefined },
+    { expire_at: '2100-01-01' },
+    { object: 'user' },
+  ])('is 503 while Clerk sends what is not the session asked for: %o', async (more) => {
+    const { sessionId } = sandbox.signIn(free.id);
+    const expireAtMs = Date.now() + DAY_MS;
+    const session = {
+      object: 'session',
+      id: sessionId,
+      user_id: free.id,
+      status: 'active',
+      expire_at: expireAtMs,
+    };
+    sandbox.faults.add({ kind: 'json', body: { ...session, ...more } });
+    expectUnavailable(await app.get(undefined, `sessions/${sessionId}`));
+    sandbox.faults.clear();
+    expectLetThrough([await app.get(undefined, `sessions/${sessionId}`)]);
+  });
+
+  it('is 200 with "unknown" for a session that Clerk says is not there', async () => {
+    const { status, body } = await app.get(undefined, 'sessions/sess_none');
+    expect([status, body]).toEqual([200, { outcome: 'unknown' }]);
+  });
+
+  it.each(['..%2F', 'a%2Fb', 'count', 'sess_x%3Fx=1', free.id, SEEDED_ORGANIZATION.id])(
+    'is 422 for what is no id of a session, without a question: nobody makes an outage of it: %s',
+    async (id) => {
+      for (let times = 0; times < 10; times += 1) {
+        const { status, body } = await app.get(undefined, `sessions/${id}`);
+        expect([status, body.code]).toEqual([422, 'CLERK_REQUEST_INVALID']);
+      }
+      expect(calls()).toBe(0);
+      expectLetThrough([await app.get(undefined, `sessions/${sandbox.signIn(free.id).sessionId}`)]);
+    },
+  );
+
+  it.each(FAULTS)('stays answered for a minute where it was before: %s', async (_name, { fault }) => {
     const path = `sessions/${sandbox.signIn(free.id).sessionId}`;
     expectLetThrough([await app.get(machineToken, 'machine'), await app.get(undefined, path)]);
     const before = calls();

@@ -12,6 +12,7 @@ const AUTH: VerifiedMachine = {
 function setUp() {
   const clock = { nowMs: 0 };
   const clerk = { calls: 0, failure: null as ClerkErrorCode | null };
+  const refusedSubjects = new Map<string, ClerkErrorCode>();
   const verifier = new MachineTokenVerifier({
     instance: 'default',
     verify: async () => {
@@ -19,6 +20,10 @@ function setUp() {
       await Promise.resolve();
       if (clerk.failure !== null) throw new ClerkError(clerk.failure, 'refused');
       return AUTH;
+    },
+    checkSubject: (subject) => {
+      const code = refusedSubjects.get(subject);
+      if (code !== undefined) throw new ClerkError(code, 'refused');
     },
     nowMs: () => clock.nowMs,
   });
@@ -29,7 +34,7 @@ function setUp() {
         ({ subject }) => subject,
         (error: unknown) => (error instanceof ClerkError ? error.code : 'other'),
       );
-  return { verify, clerk, clock };
+  return { verify, clerk, clock, refusedSubjects };
 }
 
 describe('a machine token', () => {
@@ -56,23 +61,57 @@ describe('a machine token', () => {
     expect(clerk.calls).toBe(2);
   });
 
-  it('that Clerk refuses is refused, and asked about again: only successes are kept', async () => {
-    const { verify, clerk } = setUp();
-    clerk.failure = 'CLERK_RESOURCE_NOT_FOUND';
-    expect(await verify()).toBe('MACHINE_TOKEN_INVALID');
-    clerk.failure = 'CLERK_REQUEST_INVALID';
-    expect(await verify()).toBe('MACHINE_TOKEN_INVALID');
-    clerk.failure = null;
-    expect(await verify()).toBe('mch_1');
-    expect(clerk.calls).toBe(3);
-  });
+  it.each(['CLERK_RESOURCE_NOT_FOUND', 'CLERK_REQUEST_INVALID', 'MACHINE_TOKEN_INVALID'] as const)(
+    'that Clerk refuses is refused for ten seconds by one call, and then asked about again: %s',
+    async (code) => {
+      const { verify, clerk, clock } = setUp();
+      clerk.failure = code;
+      expect(await verify()).toBe('MACHINE_TOKEN_INVALID');
+      clerk.failure = null;
+      clock.nowMs = 9_999;
+      expect(await verify()).toBe('MACHINE_TOKEN_INVALID');
+      expect(await verify('mt_another_0123456789')).toBe('mch_1');
+      expect(clerk.calls).toBe(2);
+      clock.nowMs = 10_000;
+      expect(await verify()).toBe('mch_1');
+      expect(clerk.calls).toBe(3);
+    },
+  );
 
   it.each(['CLERK_UNAVAILABLE', 'CLERK_RATE_LIMITED', 'CLERK_SECRET_KEY_REJECTED'] as const)(
-    'that Clerk cannot tell about is no 401: %s',
+    'that Clerk cannot tell about is no 401, and asked about by the next: %s',
     async (code) => {
       const { verify, clerk } = setUp();
       clerk.failure = code;
       expect(await verify()).toBe(code);
+      clerk.failure = null;
+      expect(await verify()).toBe('mch_1');
+      expect(clerk.calls).toBe(2);
+    },
+  );
+
+  it('that was refused is refused at once while this second has no question left', async () => {
+    const { verify, clerk, clock } = setUp();
+    clerk.failure = 'CLERK_RESOURCE_NOT_FOUND';
+    await verify();
+    clock.nowMs = 1_000;
+    await Promise.all(Array.from({ length: 51 }, (_, index) => verify(`mt_invented_${index}_abcdef`)));
+    expect(await verify()).toBe('MACHINE_TOKEN_INVALID');
+    expect(clerk.calls).toBe(51);
+  });
+
+  it.each(['USER_DELETED', 'SESSION_REVOKED', 'MACHINE_TOKEN_INVALID'] as const)(
+    'of somebody who may not come in is refused, new or known, without a call for each, and only as long: %s',
+    async (code) => {
+      const { verify, clerk, refusedSubjects } = setUp();
+      refusedSubjects.set('mch_1', code);
+      expect(await Promise.all([verify(), verify()])).toEqual([code, code]);
+      expect(await verify()).toBe(code);
+      refusedSubjects.clear();
+      expect(await verify()).toBe('mch_1');
+      refusedSubjects.set('mch_1', code);
+      expect(await verify()).toBe(code);
+      expect(clerk.calls).toBe(1);
     },
   );
 

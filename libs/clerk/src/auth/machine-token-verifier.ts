@@ -1,11 +1,12 @@
 import { ClerkError, type ClerkErrorCode } from '../clerk-error.js';
 import type { MachineAuth } from './auth.js';
+import { KeptAnswers } from './kept-answers.js';
 import { digestOf } from './verified-tokens.js';
 
 type MachineTokenType = MachineAuth['tokenType'];
 
 /** What Clerk says of a token. */
-export type VerifiedMachine = Omit<MachineAuth, 'instance'>;
+export type VerifiedMachine = Omit<MachineAuth, 'instance' | 'expiresAtMs'>;
 
 /** https://clerk.com/docs/guides/development/machine-auth/overview */
 const TYPE_BY_PREFIX: Readonly<Record<string, MachineTokenType>> = {
@@ -18,9 +19,14 @@ const TOKEN = /^(?:ak|mt|oat)_[A-Za-z0-9_-]{16,1024}$/;
 const ASKED_PER_SECOND_MAX = 50;
 /** Each verification is billed; a revoked token is refused after this at the latest. */
 const KEPT_MS = 60_000;
-const TOKENS_MAX = 10_000;
+/** Refusals are billed as well; a key that Clerk knows only now is taken after this at the latest. */
+const REFUSED_MS = 10_000;
 /** How Clerk says that a token is not good, whatever the reason. */
-const REFUSALS: ReadonlySet<ClerkErrorCode> = new Set(['CLERK_RESOURCE_NOT_FOUND', 'CLERK_REQUEST_INVALID']);
+const REFUSALS: ReadonlySet<ClerkErrorCode> = new Set([
+  'CLERK_RESOURCE_NOT_FOUND',
+  'CLERK_REQUEST_INVALID',
+  'MACHINE_TOKEN_INVALID',
+]);
 
 /** The kind of an opaque machine token by its prefix; null for a session token. */
 export function machineTokenType(token: string): MachineTokenType | null {
@@ -31,33 +37,44 @@ export function machineTokenType(token: string): MachineTokenType | null {
 export interface MachineTokenVerifierParts {
   /** Asks Clerk. @throws ClerkError */
   readonly verify: (tokenType: MachineTokenType, token: string) => Promise<VerifiedMachine>;
+  /** Whether whom the token stands for may come in, known or not: asked every time, without I/O. @throws ClerkError when not */
+  readonly checkSubject: (subject: string) => void;
   /** Name of the Clerk instance, for whoever reads the result. */
   readonly instance: string;
   /** Unix time, milliseconds. */
   readonly nowMs: () => number;
 }
 
-/** Verifies opaque machine tokens with Clerk, one call for each token and minute, however many requests bring it. */
+/** Verifies opaque machine tokens with Clerk, one call for each token and minute (refused: 10 s), however many requests bring it. */
 export class MachineTokenVerifier {
-  readonly #kept = new Map<string, { readonly auth: MachineAuth; readonly untilMs: number }>();
+  readonly #kept: KeptAnswers<MachineAuth>;
+  readonly #refused: KeptAnswers<true>;
   #asked = { second: 0, count: 0 };
   readonly #underWay = new Map<string, Promise<MachineAuth>>();
 
-  constructor(private readonly parts: MachineTokenVerifierParts) {}
+  constructor(private readonly parts: MachineTokenVerifierParts) {
+    const { nowMs } = parts;
+    this.#kept = new KeptAnswers({ keptMs: KEPT_MS, nowMs });
+    // Apart from the good ones: a flood of invented tokens puts none of those out.
+    this.#refused = new KeptAnswers({ keptMs: REFUSED_MS, nowMs });
+  }
 
   /**
    * @throws ClerkError MACHINE_TOKEN_INVALID when Clerk refuses the token, or it has not the form of one
+   * @throws ClerkError whatever `checkSubject` throws
    * @throws ClerkError CLERK_UNAVAILABLE, CLERK_RATE_LIMITED, CLERK_SECRET_KEY_REJECTED when Clerk cannot be asked
    */
   verify(tokenType: MachineTokenType, token: string): MachineAuth | Promise<MachineAuth> {
     if (!TOKEN.test(token)) throw invalid();
     const digest = digestOf(token);
     const kept = this.#kept.get(digest);
-    if (kept !== undefined && kept.untilMs > this.parts.nowMs()) return kept.auth;
+    if (kept !== undefined) return this.#admit(kept);
+    if (this.#refused.get(digest) === true) throw invalid();
     const underWay = this.#underWay.get(digest);
     if (underWay !== undefined) return underWay;
     this.#countQuestion();
-    const asking = this.#ask({ tokenType, token, digest });
+    // The check comes last: whom it refuses today Clerk may know all the same, and is not asked about again.
+    const asking = this.#ask({ tokenType, token, digest }).then((auth) => this.#admit(auth));
     this.#underWay.set(digest, asking);
     return asking;
   }
@@ -76,23 +93,21 @@ export class MachineTokenVerifier {
   async #ask(question: { tokenType: MachineTokenType; token: string; digest: string }): Promise<MachineAuth> {
     try {
       const verified = await this.parts.verify(question.tokenType, question.token);
-      const auth = Object.freeze({ ...verified, instance: this.parts.instance });
-      this.#keep(question.digest, auth);
+      const auth = Object.freeze({ ...verified, instance: this.parts.instance, expiresAtMs: null });
+      this.#kept.set(question.digest, auth);
       return auth;
     } catch (cause) {
-      if (cause instanceof ClerkError && REFUSALS.has(cause.code)) throw invalid(cause);
-      throw cause;
+      if (!(cause instanceof ClerkError && REFUSALS.has(cause.code))) throw cause;
+      this.#refused.set(question.digest, true);
+      throw invalid(cause);
     } finally {
       this.#underWay.delete(question.digest);
     }
   }
 
-  #keep(digest: string, auth: MachineAuth): void {
-    this.#kept.delete(digest);
-    this.#kept.set(digest, { auth, untilMs: this.parts.nowMs() + KEPT_MS });
-    if (this.#kept.size <= TOKENS_MAX) return;
-    const [oldest = digest] = this.#kept.keys();
-    this.#kept.delete(oldest);
+  #admit(auth: MachineAuth): MachineAuth {
+    this.parts.checkSubject(auth.subject);
+    return auth;
   }
 }
 

@@ -30,12 +30,6 @@ export async function ask<T>({ what, request, timeoutMs }: Question<T>): Promise
   }
 }
 
-/** The value that was answered. @throws ClerkError the failure */
-export function valueOf<T>(answer: Answer<T>): T {
-  if (answer.outcome === 'answered') return answer.value;
-  throw answer.error;
-}
-
 /** The client hands a body of any type but `application/json` over as text: a proxy's page would pass for a user. */
 function requireJson<T>(answer: T, what: string): T {
   if (typeof answer === 'object' && answer !== null) return answer;

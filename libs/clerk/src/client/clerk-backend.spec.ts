@@ -3,6 +3,11 @@ import { ClerkSandbox, SEEDED_MACHINE_SECRETS, SEEDED_USERS } from 'clerk-sandbo
 import { ClerkError } from '../clerk-error.js';
 import { ClerkBackend } from './clerk-backend.js';
 
+/** As Clerk says no. https://clerk.com/docs/guides/development/errors/overview (read 2026-11-21) */
+const refusal = (status: number, code: string) =>
+  ({ kind: 'json', status, body: { errors: [{ code, message: 'No' }], clerk_trace_id: 'a' } }) as const;
+const json = (status: number, body: unknown) => ({ kind: 'json', status, body }) as const;
+
 let sandbox: ClerkSandbox;
 
 beforeAll(async () => {
@@ -66,8 +71,30 @@ describe('the Backend API', () => {
     ['a proxy with HTML', { kind: 'html' }, 'CLERK_UNAVAILABLE'],
     ['a proxy with HTML and 502', { kind: 'html', status: 502 }, 'CLERK_UNAVAILABLE'],
     ['asking for a pause', { kind: 'rate-limited' }, 'CLERK_RATE_LIMITED'],
-    ['refusing the key', { kind: 'status', status: 401 }, 'CLERK_SECRET_KEY_REJECTED'],
-    ['refusing the arguments', { kind: 'status', status: 422 }, 'CLERK_REQUEST_INVALID'],
+    ['refusing the key', refusal(401, 'clerk_key_invalid'), 'CLERK_SECRET_KEY_REJECTED'],
+    ['out of plan', refusal(402, 'subscription_required'), 'CLERK_SECRET_KEY_REJECTED'],
+    ['not allowing it', refusal(403, 'not_allowed'), 'CLERK_SECRET_KEY_REJECTED'],
+    ['without the user', refusal(404, 'resource_not_found'), 'CLERK_RESOURCE_NOT_FOUND'],
+    ['refusing the arguments', refusal(422, 'form_param_missing'), 'CLERK_REQUEST_INVALID'],
+    ['refusing the request', refusal(400, 'request_body_invalid'), 'CLERK_REQUEST_INVALID'],
+    ['confused', { kind: 'status', status: 404 }, 'CLERK_UNAVAILABLE'],
+    ['a proxy with HTML and 401', { kind: 'html', status: 401 }, 'CLERK_UNAVAILABLE'],
+    ['a proxy with HTML and 403', { kind: 'html', status: 403 }, 'CLERK_UNAVAILABLE'],
+    ['a proxy with HTML and 404', { kind: 'html', status: 404 }, 'CLERK_UNAVAILABLE'],
+    ['a gateway with 404', json(404, { message: 'no Route matched' }), 'CLERK_UNAVAILABLE'],
+    ['a gateway with 404 and no error', json(404, { errors: [] }), 'CLERK_UNAVAILABLE'],
+    ['a gateway with 404 and text', json(404, { errors: ['gone'] }), 'CLERK_UNAVAILABLE'],
+    [
+      'a gateway with 404 and half',
+      json(404, { errors: [{ code: 'a', message: 'b' }, {}] }),
+      'CLERK_UNAVAILABLE',
+    ],
+    [
+      'a gateway with 400 and a number',
+      json(400, { errors: [{ code: 7, message: 'b' }] }),
+      'CLERK_UNAVAILABLE',
+    ],
+    ['a gateway that asks for a pause', { kind: 'html', status: 429 }, 'CLERK_RATE_LIMITED'],
   ] as const)('that is %s has a code of its own', async (_name, fault, code) => {
     sandbox.faults.add(fault);
     const startedAt = Date.now();
@@ -86,6 +113,152 @@ describe('the Backend API', () => {
     expect(error.message).toContain('email_address');
     expect(error.message).not.toContain('fiona');
   });
+
+  it.each([
+    ['a failure', { kind: 'status', status: 500 }],
+    ['a request that Clerk refuses', refusal(400, 'request_body_invalid')],
+    ['a page that is not there', refusal(404, 'resource_not_found')],
+    ['arguments that Clerk refuses', refusal(422, 'form_param_missing')],
+    ['a proxy with HTML and 403', { kind: 'html', status: 403 }],
+    ['a proxy with HTML and 404', { kind: 'html', status: 404 }],
+  ] as const)('that has no keys is an outage, whoever is to blame: %s', async (_name, fault) => {
+    sandbox.faults.add(fault);
+    expect((await failure(backend().jwks())).code).toBe('CLERK_UNAVAILABLE');
+  });
+
+  it.each([
+    ['asks for a pause', { kind: 'rate-limited', retryAfterSeconds: 9 }, 'CLERK_RATE_LIMITED', 9],
+    ['refuses the secret key', refusal(401, 'clerk_key_invalid'), 'CLERK_SECRET_KEY_REJECTED', undefined],
+    ['does not allow it', refusal(403, 'not_allowed'), 'CLERK_SECRET_KEY_REJECTED', undefined],
+  ] as const)('that is asked for its keys and %s is heard', async (_name, fault, code, retryAfterSeconds) => {
+    sandbox.faults.add(fault);
+    expect(await failure(backend().jwks())).toMatchObject({ code, retryAfterSeconds });
+  });
+
+  const CREDENTIAL = {
+    id: 'ak_1',
+    subject: 'user_1',
+    scopes: ['a'],
+    claims: { b: 1 },
+    revoked: false,
+    expired: false,
+  };
+  const verify = () => backend().verifyMachineToken('api_key', SEEDED_MACHINE_SECRETS.apiKey);
+
+  it('is believed about a machine token: id, subject, scopes and claims', async () => {
+    sandbox.faults.add(json(200, { object: 'api_key', ...CREDENTIAL }));
+    expect(await verify()).toEqual({
+      tokenType: 'api_key',
+      id: 'ak_1',
+      subject: 'user_1',
+      scopes: ['a'],
+      claims: { b: 1 },
+    });
+    sandbox.faults.clear();
+    sandbox.faults.add(json(200, { object: 'api_key', ...CREDENTIAL, claims: null }));
+    expect((await verify()).claims).toEqual({});
+  });
+
+  it.each([{ revoked: true }, { expired: true }])(
+    'says that a machine token is no longer good: %o',
+    async (more) => {
+      sandbox.faults.add(json(200, { object: 'api_key', ...CREDENTIAL, ...more }));
+      expect((await failure(verify())).code).toBe('MACHINE_TOKEN_INVALID');
+    },
+  );
+
+  const NO_CREDENTIALS: readonly unknown[] = [
+    {},
+    [],
+    null,
+    { data: [], total_count: 0 },
+    { object: 'api_key', deleted: true, id: 'ak_1' },
+    ...[
+      { id: undefined },
+      { id: '' },
+      { subject: undefined },
+      { subject: '' },
+      { subject: 5 },
+      { scopes: null },
+      { scopes: 'abc' },
+      { scopes: [1] },
+      { claims: [] },
+      { claims: 'x' },
+      { revoked: undefined },
+      { revoked: 'false' },
+      { expired: null },
+    ].map((more) => Object.assign({ object: 'api_key' }, CREDENTIAL, more)),
+  ];
+
+  it.each(NO_CREDENTIALS.map((body) => ({ body })))(
+    'that says what is no machine token is an outage: %j',
+    async ({ body }) => {
+      sandbox.faults.add(json(200, body));
+      expect((await failure(verify())).code).toBe('CLERK_UNAVAILABLE');
+    },
+  );
+
+  const SESSION = {
+    object: 'session',
+    id: 'sess_1',
+    user_id: 'user_1',
+    status: 'active',
+    expire_at: 1_900_000_000_000,
+  };
+
+  const OTHER_SESSIONS: readonly unknown[] = [
+    {},
+    [],
+    SESSION.id,
+    ...[
+      { id: 'sess_2' },
+      { user_id: undefined },
+      { user_id: '' },
+      { status: undefined },
+      { status: '' },
+      { expire_at: undefined },
+      { expire_at: '1900000000000' },
+      { object: 'user' },
+    ].map((more) => Object.assign({}, SESSION, more)),
+  ];
+
+  it.each(OTHER_SESSIONS.map((body) => ({ body })))(
+    'that says what is not the session asked for is an outage: %j',
+    async ({ body }) => {
+      sandbox.faults.add(json(200, SESSION));
+      expect((await backend().getSession('sess_1')).userId).toBe('user_1');
+      sandbox.faults.clear();
+      sandbox.faults.add(json(200, body));
+      expect((await failure(backend().getSession('sess_1'))).code).toBe('CLERK_UNAVAILABLE');
+      expect((await failure(backend().revokeSession('sess_1'))).code).toBe('CLERK_UNAVAILABLE');
+    },
+  );
+
+  it.each([
+    ['nothing', {}],
+    ['a list', []],
+    ['another user', { object: 'user', id: 'user_2' }],
+    ['an id and nothing else', { id: 'user_1' }],
+    ['a user without an id', { object: 'user' }],
+  ])('that answers with %s where a user is asked for is an outage', async (_name, body) => {
+    sandbox.faults.add(json(200, body));
+    const clerk = backend();
+    const failures = await Promise.all([
+      failure(clerk.getUser('user_1')),
+      failure(clerk.updateUser('user_1', { firstName: 'A' })),
+      failure(clerk.updateUserMetadata('user_1', { publicMetadata: {} })),
+      failure(clerk.deleteUser('user_1')),
+    ]);
+    expect(new Set(failures.map(({ code }) => code))).toEqual(new Set(['CLERK_UNAVAILABLE']));
+  });
+
+  it.each([{ body: {} }, { body: [] }, { body: { data: {} } }])(
+    'that answers with no list where one is asked for is an outage: %j',
+    async ({ body }) => {
+      sandbox.faults.add(json(200, body));
+      expect((await failure(backend().listMemberships('user_1'))).code).toBe('CLERK_UNAVAILABLE');
+    },
+  );
 
   it('says so when an id or the secret key is missing', async () => {
     expect((await failure(backend().getUser(''))).code).toBe('CLERK_REQUEST_INVALID');

@@ -4,9 +4,19 @@ import type { MachineAuth } from '../auth/auth.js';
 import type { VerifiedMachine } from '../auth/machine-token-verifier.js';
 import { ClerkError } from '../clerk-error.js';
 import { allUsers } from './all-users.js';
-import { ask, valueOf } from './ask.js';
+import { ask } from './ask.js';
 import type { LaneName } from './call-lanes.js';
+import {
+  parseMachineCredential,
+  requireDeletion,
+  requireList,
+  requireSession,
+  requireUser,
+} from './clerk-answers.js';
 import { type ClerkCall, ClerkCalls, type ClerkCallsOptions } from './clerk-calls.js';
+import { asOutage } from './clerk-failure.js';
+import { requireClerkId } from './clerk-id.js';
+import { ClerkListing } from './clerk-listing.js';
 import { SingleFlight } from './single-flight.js';
 
 type Users = ClerkClient['users'];
@@ -18,16 +28,6 @@ export type CreateUserParameters = Parameters<Users['createUser']>[0];
 export type UpdateUserParameters = Omit<NonNullable<Parameters<Users['updateUser']>[1]>, Metadata>;
 export type UserMetadataParameters = Parameters<Users['updateUserMetadata']>[1];
 
-/** What the three kinds of credential have in common. */
-interface VerifiedMachineToken {
-  readonly id: string;
-  readonly subject: string;
-  readonly scopes: readonly string[];
-  readonly claims?: Readonly<Record<string, unknown>> | null;
-  readonly revoked: boolean;
-  readonly expired: boolean;
-}
-
 export interface ClerkBackendOptions extends ClerkCallsOptions {
   readonly publishableKey: string | null;
   readonly jwtKey: string | null;
@@ -38,10 +38,12 @@ export interface ClerkBackendOptions extends ClerkCallsOptions {
  * Clerk's Backend API through the official client, with what that lacks (see `ClerkCalls`): a timeout on every call, retries
  * of what may be made twice, a pace that Clerk allows, a pause while Clerk is down, and one kind of error.
  *
- * Every method throws ClerkError CLERK_UNAVAILABLE (down, slow, not JSON), CLERK_RATE_LIMITED (with `retryAfterSeconds`),
- * CLERK_SECRET_KEY_REJECTED, CLERK_REQUEST_INVALID or CLERK_RESOURCE_NOT_FOUND.
+ * Every method throws ClerkError CLERK_UNAVAILABLE (down, slow, not what was asked for), CLERK_RATE_LIMITED (with
+ * `retryAfterSeconds`), CLERK_SECRET_KEY_REJECTED (the plan and permissions too), CLERK_REQUEST_INVALID or CLERK_RESOURCE_NOT_FOUND.
  */
 export class ClerkBackend {
+  /** For long jobs. */
+  readonly listing: ClerkListing;
   readonly #client: ClerkClient;
   readonly #calls: ClerkCalls;
   readonly #timeoutMs: number;
@@ -58,12 +60,15 @@ export class ClerkBackend {
       ...(jwtKey === null ? {} : { jwtKey }),
       telemetry: { disabled: true },
     });
+    this.listing = new ClerkListing(this.#client, this.#calls);
   }
 
   /** Those who ask for the same user at once share one request, and the object it brings. */
-  getUser(userId: string): Promise<User> {
+  async getUser(userId: string): Promise<User> {
+    requireClerkId('user', userId);
     const request = () => this.#client.users.getUser(userId);
-    return this.#users.run(userId, () => this.#calls.run({ what: 'get user', request, isRepeatable: true }));
+    const call = { what: 'get user', request, isRepeatable: true };
+    return requireUser(await this.#users.run(userId, () => this.#calls.run(call)), userId);
   }
 
   listUsers(parameters: ListUsersParameters): Promise<{ data: User[]; totalCount: number }> {
@@ -80,14 +85,15 @@ export class ClerkBackend {
   }
 
   /** Not retried: some changes do more than they say, such as sending an e-mail or ending other sessions. */
-  updateUser(userId: string, parameters: UpdateUserParameters): Promise<User> {
+  async updateUser(userId: string, parameters: UpdateUserParameters): Promise<User> {
     const request = () => this.#client.users.updateUser(userId, parameters);
-    return this.#change(userId, { what: 'update user', request });
+    return requireUser(await this.#change(userId, { what: 'update user', request }), userId);
   }
 
-  updateUserMetadata(userId: string, parameters: UserMetadataParameters): Promise<User> {
+  async updateUserMetadata(userId: string, parameters: UserMetadataParameters): Promise<User> {
     const request = () => this.#client.users.updateUserMetadata(userId, parameters);
-    return this.#change(userId, { what: 'update metadata', request, isRepeatable: true });
+    const call = { what: 'update metadata', request, isRepeatable: true };
+    return requireUser(await this.#change(userId, call), userId);
   }
 
   async deleteUser(userId: string): Promise<void> {
@@ -97,7 +103,8 @@ export class ClerkBackend {
       return this.#client.users.deleteUser(userId);
     };
     try {
-      await this.#change(userId, { what: 'delete user', request, isRepeatable: true });
+      const call = { what: 'delete user', request, isRepeatable: true };
+      requireDeletion(await this.#change(userId, call), userId);
     } catch (error) {
       // The attempt before this one did it, and its answer was lost.
       const isGone = error instanceof ClerkError && error.code === 'CLERK_RESOURCE_NOT_FOUND' && attempts > 1;
@@ -105,52 +112,66 @@ export class ClerkBackend {
     }
   }
 
-  createSession(userId: string): Promise<Session> {
+  async createSession(userId: string): Promise<Session> {
+    requireClerkId('user', userId);
     const request = () => this.#client.sessions.createSession({ userId });
     return this.#calls.run({ what: 'create session', request });
   }
 
-  getSession(sessionId: string): Promise<Session> {
+  async getSession(sessionId: string): Promise<Session> {
+    requireClerkId('sess', sessionId);
     const request = () => this.#client.sessions.getSession(sessionId);
-    return this.#calls.run({ what: 'get session', request, isRepeatable: true });
+    return requireSession(
+      await this.#calls.run({ what: 'get session', request, isRepeatable: true }),
+      sessionId,
+    );
   }
 
-  revokeSession(sessionId: string): Promise<Session> {
+  async revokeSession(sessionId: string): Promise<Session> {
+    requireClerkId('sess', sessionId);
     const request = () => this.#client.sessions.revokeSession(sessionId);
-    return this.#calls.run({ what: 'revoke session', request });
+    return requireSession(await this.#calls.run({ what: 'revoke session', request }), sessionId);
   }
 
-  /** One request, past budget and breaker: Clerk does not count it, every token needs it, and JwksTokenKeys has its own pause. */
+  /**
+   * One request, past budget and breaker: Clerk does not count it, every token needs it, and JwksTokenKeys has its own pause.
+   * Any refusal but of the key or the pace is an outage: CLERK_UNAVAILABLE.
+   */
   async jwks(): Promise<unknown> {
     const request = () => this.#client.jwks.getJwks();
-    return valueOf(await ask({ what: 'get keys', request, timeoutMs: this.#timeoutMs }));
+    const answer = await ask({ what: 'get keys', request, timeoutMs: this.#timeoutMs });
+    if (answer.outcome === 'answered') return answer.value;
+    throw asOutage(answer.error);
   }
 
   /** Ids of the organisations that a user belongs to, with the role in each; at most the first 500. */
   async listMemberships(userId: string): Promise<{ organizationId: string; role: string }[]> {
+    requireClerkId('user', userId);
     const request = () => this.#client.users.getOrganizationMembershipList({ userId, limit: 500 });
-    const { data } = await this.#calls.run({ what: 'list memberships', request, isRepeatable: true });
+    const call = { what: 'list memberships', request, isRepeatable: true };
+    const { data } = requireList(await this.#calls.run(call));
     return data.map(({ organization, role }) => ({ organizationId: organization.id, role }));
   }
 
   /** Verifies an opaque `ak_…`, `mt_…` or `oat_…` token: one billed call each time, never retried. */
   async verifyMachineToken(tokenType: MachineAuth['tokenType'], token: string): Promise<VerifiedMachine> {
-    const requests: Readonly<Record<MachineAuth['tokenType'], () => Promise<VerifiedMachineToken>>> = {
+    const requests: Readonly<Record<MachineAuth['tokenType'], () => Promise<unknown>>> = {
       api_key: () => this.#client.apiKeys.verify(token),
       m2m_token: () => this.#client.m2m.verify({ token }),
       oauth_token: () => this.#client.idPOAuthAccessToken.verify(token),
     };
     const request = requests[tokenType];
-    const verified = await this.#calls.run({ what: 'verify machine token', request, lane: 'stranger' });
-    if (verified.revoked || verified.expired) {
+    const answer = await this.#calls.run({ what: 'verify machine token', request, lane: 'stranger' });
+    const { id, subject, scopes, claims, revoked, expired } = parseMachineCredential(answer);
+    if (revoked || expired) {
       throw new ClerkError('MACHINE_TOKEN_INVALID', 'The machine token is revoked or expired.');
     }
     return Object.freeze({
       tokenType,
-      id: verified.id,
-      subject: verified.subject,
-      scopes: Object.freeze([...verified.scopes]),
-      claims: Object.freeze({ ...verified.claims }),
+      id,
+      subject,
+      scopes: Object.freeze([...scopes]),
+      claims: Object.freeze({ ...claims }),
     });
   }
 
@@ -162,6 +183,7 @@ export class ClerkBackend {
 
   /** A user who is being fetched may be as he was before the change: whoever asks after it gets an answer of its own. */
   async #change<T>(userId: string, call: ClerkCall<T>): Promise<T> {
+    requireClerkId('user', userId);
     try {
       return await this.#calls.run(call);
     } finally {

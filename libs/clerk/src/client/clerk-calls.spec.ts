@@ -10,6 +10,9 @@ const { free, pro } = SEEDED_USERS;
 const { jest } = import.meta;
 const GET_FREE = `GET /v1/users/${free.id}`;
 const CREATE = 'POST /v1/users';
+/** As Clerk says no. */
+const refusal = (status: number) =>
+  ({ kind: 'json', status, body: { errors: [{ code: 'refused', message: 'No' }] } }) as const;
 const VERIFY = 'POST /m2m_tokens/verify';
 const TIMEOUT_MS = 5_000;
 
@@ -112,6 +115,7 @@ describe('a call that failed', () => {
     ['a failure of Clerk', { kind: 'status', status: 500 }],
     ['a proxy with 503', { kind: 'html', status: 503 }],
     ['a cut connection', { kind: 'down' }],
+    ['a proxy that knows no such page', { kind: 'html', status: 404 }],
   ] as const)('is made again: %s', async (_name, fault) => {
     sandbox.faults.add({ ...fault, times: 2 });
     expect((await backend.getUser(free.id)).id).toBe(free.id);
@@ -157,8 +161,8 @@ describe('a call that failed', () => {
     expect([requests(key), total(), pauses]).toEqual([2, 2, []]);
   });
 
-  it.each([401, 404, 422])('is not made again when Clerk has answered: %i', async (status) => {
-    sandbox.faults.add({ kind: 'status', status });
+  it.each([400, 401, 402, 403, 404, 422])('is not made again when Clerk has answered: %i', async (status) => {
+    sandbox.faults.add(refusal(status));
     await failure(backend.getUser(free.id));
     expect(requests(GET_FREE)).toBe(1);
   });
@@ -273,14 +277,57 @@ describe('after five failures in a row', () => {
     expect(log.join()).not.toContain(sandbox.secretKey);
   });
 
-  it.each([401, 404, 422, 429])('nothing changes where the failures are answers: %i', async (status) => {
-    sandbox.faults.add(
-      status === 429 ? { kind: 'rate-limited', retryAfterSeconds: 60 } : { kind: 'status', status },
+  it.each([400, 401, 402, 403, 404, 422, 429])(
+    'nothing changes where the failures are answers: %i',
+    async (status) => {
+      sandbox.faults.add(status === 429 ? { kind: 'rate-limited', retryAfterSeconds: 60 } : refusal(status));
+      await codesOf(repeat(20, () => backend.revokeSession('sess_1')));
+      sandbox.faults.clear();
+      expect((await backend.getUser(free.id)).id).toBe(free.id);
+      expect(log).toEqual([]);
+    },
+  );
+
+  it('nothing changes where Clerk answers with what was not asked for', async () => {
+    sandbox.faults.add({ kind: 'json', body: {} });
+    expect(await codesOf(repeat(20, () => backend.getSession('sess_1')))).toEqual(
+      repeat(20, () => 'CLERK_UNAVAILABLE'),
     );
-    await codesOf(repeat(20, () => backend.revokeSession('sess_1')));
+    expect([total(), pauses]).toEqual([20, []]);
     sandbox.faults.clear();
     expect((await backend.getUser(free.id)).id).toBe(free.id);
-    expect(log).toEqual([]);
+  });
+
+  it.each([
+    '..',
+    '.',
+    'a/b',
+    '',
+    'count',
+    'user_x?x=1',
+    'user_',
+    'user_ä',
+    'org_1',
+    ' user_1',
+    'user_1\n',
+    5,
+    null,
+  ])('nothing changes where what is asked for is no id: %j asks nothing', async (value) => {
+    // What comes from a caller is not always text.
+    const id = value as string;
+    const calls = () => [
+      backend.getUser(id),
+      backend.updateUser(id, {}),
+      backend.updateUserMetadata(id, {}),
+      backend.deleteUser(id),
+      backend.createSession(id),
+      backend.getSession(id),
+      backend.revokeSession(id),
+      backend.listMemberships(id),
+    ];
+    expect(new Set(await codesOf(repeat(10, calls).flat()))).toEqual(new Set(['CLERK_REQUEST_INVALID']));
+    expect([total(), pauses, log]).toEqual([0, [], []]);
+    expect((await backend.getUser(free.id)).id).toBe(free.id);
   });
 
   it('an answer in between begins the count anew, a refusal too', async () => {

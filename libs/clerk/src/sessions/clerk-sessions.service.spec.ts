@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 
+import { REVOCATION_KEPT_MS } from '../auth/revocation.js';
 import { ClerkError, type ClerkErrorCode } from '../clerk-error.js';
 import { ClerkSessions } from './clerk-sessions.service.js';
 import { LayeredSessionCache } from './layered-session-cache.js';
@@ -29,9 +30,9 @@ function broken(): Promise<never> {
   return Promise.reject(new ClerkError('CACHE_UNAVAILABLE', 'Redis is down.'));
 }
 
-function setUp(cache?: SessionCache) {
+function setUp(cache?: SessionCache, ttlMs = 60_000) {
   const clock = { nowMs: 0 };
-  const clerk = { session: ACTIVE, calls: 0, failure: null as ClerkErrorCode | null };
+  const clerk = { session: ACTIVE, calls: 0, failure: null as ClerkErrorCode | null, whileAsked: () => {} };
   const revoked = new Set<string>();
   const inDoubt = new Set<string>();
   const sessions = new ClerkSessions({
@@ -39,6 +40,7 @@ function setUp(cache?: SessionCache) {
     fetchSession: async () => {
       clerk.calls += 1;
       await Promise.resolve();
+      clerk.whileAsked();
       if (clerk.failure !== null) throw new ClerkError(clerk.failure, 'no');
       return clerk.session;
     },
@@ -46,7 +48,7 @@ function setUp(cache?: SessionCache) {
     isRevoked: (id) => revoked.has(id),
     isUserInDoubt: (id) => inDoubt.has(id),
     onRevoked: (id) => revoked.add(id),
-    ttlMs: 60_000,
+    ttlMs,
     nowMs: () => clock.nowMs,
   });
   return { sessions, clerk, clock, revoked, inDoubt };
@@ -99,6 +101,51 @@ describe('a session', () => {
     inDoubt.add('user_1');
     clerk.session = { ...ACTIVE, status: 'revoked' };
     expect(await sessions.validate('sess_1')).toEqual({ outcome: 'inactive', status: 'revoked' });
+  });
+
+  it.each(['revoked', null])('that was alive and is not is forgotten: %s', async (status) => {
+    const { sessions, clerk, inDoubt } = setUp();
+    await sessions.validate('sess_1');
+    inDoubt.add('user_1');
+    if (status === null) clerk.failure = 'CLERK_RESOURCE_NOT_FOUND';
+    else clerk.session = { ...ACTIVE, status };
+    const answer = await sessions.validate('sess_1');
+    inDoubt.clear();
+    expect(await sessions.validate('sess_1')).toEqual(answer);
+    expect(clerk.calls).toBe(3);
+  });
+
+  it('that was alive stays remembered while Clerk cannot tell', async () => {
+    const { sessions, clerk, inDoubt } = setUp();
+    await sessions.validate('sess_1');
+    inDoubt.add('user_1');
+    clerk.failure = 'CLERK_UNAVAILABLE';
+    await expect(sessions.validate('sess_1')).rejects.toMatchObject({ code: 'CLERK_UNAVAILABLE' });
+    inDoubt.clear();
+    expect(await sessions.validate('sess_1')).toMatchObject({ outcome: 'active' });
+    expect(clerk.calls).toBe(2);
+  });
+
+  // What was revoked meanwhile is known for as long, and no longer.
+  it('is never served longer after it was asked about than revocations are remembered, whatever the option says', async () => {
+    const { sessions, clerk, clock } = setUp(undefined, 30 * REVOCATION_KEPT_MS);
+    clerk.session = { ...ACTIVE, expireAtMs: 60 * REVOCATION_KEPT_MS };
+    // The answer takes a second, and is as old as the question.
+    clerk.whileAsked = () => (clock.nowMs += 1_000);
+    await sessions.validate('sess_1');
+    clock.nowMs = REVOCATION_KEPT_MS - 1;
+    await sessions.validate('sess_1');
+    expect(clerk.calls).toBe(1);
+    clock.nowMs = REVOCATION_KEPT_MS;
+    await sessions.validate('sess_1');
+    expect(clerk.calls).toBe(2);
+  });
+
+  it('that is no id of a session is refused before anybody is asked', async () => {
+    const { sessions, clerk } = setUp(new BrokenSessionCache());
+    await expect(sessions.validate('..')).rejects.toMatchObject({ code: 'CLERK_REQUEST_INVALID' });
+    await expect(sessions.revoke('user_1')).rejects.toMatchObject({ code: 'CLERK_REQUEST_INVALID' });
+    expect(clerk.calls).toBe(0);
   });
 
   it('is looked for by a thousand at once with one read of the shared cache and one request', async () => {

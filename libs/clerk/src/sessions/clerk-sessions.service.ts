@@ -1,6 +1,8 @@
 import { Logger } from '@nestjs/common';
 
+import { REVOCATION_KEPT_MS } from '../auth/revocation.js';
 import { ClerkError } from '../clerk-error.js';
+import { requireClerkId } from '../client/clerk-id.js';
 import { SingleFlight } from '../client/single-flight.js';
 import type { CachedSession, SessionCache } from './session-cache.js';
 
@@ -22,7 +24,7 @@ export interface ClerkSessionsParts {
   readonly isUserInDoubt: (userId: string) => boolean;
   /** Called once a session was revoked: its tokens are refused from then on. */
   readonly onRevoked: (sessionId: string) => void;
-  /** Longest time an answer is remembered, milliseconds. */
+  /** Longest time an answer is remembered, milliseconds; never longer than revocations are. */
   readonly ttlMs: number;
   /** Unix time, milliseconds. */
   readonly nowMs: () => number;
@@ -37,8 +39,12 @@ export class ClerkSessions {
 
   constructor(private readonly parts: ClerkSessionsParts) {}
 
-  /** @throws ClerkError CLERK_UNAVAILABLE, CLERK_RATE_LIMITED, CLERK_SECRET_KEY_REJECTED when neither knows */
+  /**
+   * @throws ClerkError CLERK_UNAVAILABLE, CLERK_RATE_LIMITED, CLERK_SECRET_KEY_REJECTED when neither knows
+   * @throws ClerkError CLERK_REQUEST_INVALID when it is no id of a session: nobody is asked
+   */
   async validate(sessionId: string): Promise<SessionValidation> {
+    requireClerkId('sess', sessionId);
     if (this.parts.isRevoked(sessionId)) return REVOKED;
     const validation = await this.#underWay.run(sessionId, () => this.#find(sessionId));
     // Revoked while somebody was asked: the answer may be older than that.
@@ -47,6 +53,7 @@ export class ClerkSessions {
 
   /** Ends a session at Clerk. Its tokens are refused by this process at once. @throws ClerkError */
   async revoke(sessionId: string): Promise<void> {
+    requireClerkId('sess', sessionId);
     await this.parts.revokeSession(sessionId);
     await this.forget(sessionId);
   }
@@ -65,19 +72,30 @@ export class ClerkSessions {
   }
 
   async #ask(sessionId: string): Promise<SessionValidation> {
+    const askedAtMs = this.parts.nowMs();
+    const validation = await this.#fetch(sessionId);
+    if (validation.outcome === 'active' && !this.parts.isRevoked(sessionId))
+      await this.#remember(validation.session, askedAtMs);
+    // Else the cache would bring it back to life once nobody remembers that it was revoked.
+    else await this.#recover(this.parts.cache.delete(sessionId), undefined);
+    return validation;
+  }
+
+  async #fetch(sessionId: string): Promise<SessionValidation> {
     try {
-      const session = await this.parts.fetchSession(sessionId);
-      const validation = this.#judge(session);
-      if (validation.outcome === 'active' && !this.parts.isRevoked(sessionId)) {
-        const ttlMs = Math.min(this.parts.ttlMs, session.expireAtMs - this.parts.nowMs());
-        await this.#recover(this.parts.cache.set(session, ttlMs), undefined);
-      }
-      return validation;
+      return this.#judge(await this.parts.fetchSession(sessionId));
     } catch (error) {
       if (error instanceof ClerkError && error.code === 'CLERK_RESOURCE_NOT_FOUND')
         return { outcome: 'unknown' };
       throw error;
     }
+  }
+
+  /** What is revoked after `askedAtMs` is remembered at least until the entry ends: nothing dead comes back from the cache. */
+  async #remember(session: CachedSession, askedAtMs: number): Promise<void> {
+    const endsAtMs = Math.min(session.expireAtMs, askedAtMs + REVOCATION_KEPT_MS);
+    const ttlMs = Math.min(this.parts.ttlMs, endsAtMs - this.parts.nowMs());
+    if (ttlMs >= 1) await this.#recover(this.parts.cache.set(session, ttlMs), undefined);
   }
 
   #judge(session: CachedSession): SessionValidation {
