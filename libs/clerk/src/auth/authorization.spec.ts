@@ -13,7 +13,7 @@ const member: SessionAuth = {
   organization: { id: 'org_1', slug: 'acme', role: 'org:member', permissions: ['org:invoices:read'] },
   actorId: null,
   expiresAtMs: 0,
-  claims: { pla: 'u:pro,o:team', fea: 'u:export,uo:chat', fva: [5, -1] },
+  claims: { pla: 'u:pro,o:team', fea: 'u:export,uo:chat,ou:files', fva: [5, -1] },
 };
 const outsider: SessionAuth = { ...member, organization: null };
 
@@ -28,6 +28,9 @@ describe('a requirement', () => {
     ['allows a plan of either scope', { plan: 'team' }, member, 'allowed'],
     ['denies a plan in the other scope', { plan: 'user:team' }, member, 'denied'],
     ['allows a feature granted to both', { feature: 'org:chat' }, member, 'allowed'],
+    ['allows it to the user too', { feature: 'user:chat' }, member, 'allowed'],
+    ['allows it in the other order, to the organisation', { feature: 'org:files' }, member, 'allowed'],
+    ['allows it in the other order, to the user', { feature: 'user:files' }, member, 'allowed'],
     ['denies when one of two conditions fails', { role: 'member', plan: 'gold' }, member, 'denied'],
     [
       'asks for reverification when only that is missing',

@@ -149,7 +149,10 @@ describe('an OAuth access token as JWT', () => {
     expect(verify('oauth_token', oauth({ sub }))).toBe(code);
   });
 
-  it('is no machine token', () => {
+  it('is no machine token, nor is any other JWT one of its kind', () => {
+    expect(verify('oauth_token', token({ claims: OAUTH, header: { cat: undefined } }))).toBe(
+      'TOKEN_TYPE_REJECTED',
+    );
     expect(verify('m2m_token', oauth())).toBe('TOKEN_TYPE_REJECTED');
   });
 });

@@ -141,5 +141,8 @@ describe.each(['fastify', 'express'] as const)('the session cookie on %s', (adap
     const secret = SEEDED_MACHINE_SECRETS.machineToken;
     expect(await ask('machine', { authorization: `Bearer ${secret}` })).toBe('200');
     expect(await ask('machine', cookie(secret))).toBe('401 TOKEN_MALFORMED');
+    const jwt = sandbox.machine.signMachineJwt('mch_1');
+    expect(await ask('machine', { authorization: `Bearer ${jwt}` })).toBe('200');
+    expect(await ask('machine', cookie(jwt))).toBe('401 TOKEN_TYPE_REJECTED');
   });
 });

@@ -161,6 +161,12 @@ describe.each(['fastify', 'express'] as const)('several Clerk instances on %s', 
     expect([status, body['code']]).toEqual([503, 'CLERK_UNAVAILABLE']);
     expect((await ask('who', staff.signIn(free.id).token)).status).toBe(200);
     expect(jwksCalls(staff) - (before[1] ?? 0)).toBe(1);
+    shop.faults.clear();
+    staff.rotateKeys({ keepPrevious: true });
+    staff.faults.add({ kind: 'down', pathPrefix: '/v1/jwks' });
+    // The first says that it does not know the key, the second cannot say.
+    expect((await ask('who', staff.signIn(free.id).token)).body['code']).toBe('CLERK_UNAVAILABLE');
+    staff.faults.clear();
   });
 
   it('by issuer: forged key ids cost each instance one question', async () => {
