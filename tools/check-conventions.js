@@ -46,9 +46,24 @@ const importRules = [
     why: 'ioredis is imported in the redis-* adapters only; types anywhere',
   },
   {
+    files: /^libs\/(?!.*\/kafka-[^/]*$)/,
+    forbids: (specifier, target, isTypeOnly) => specifier === 'kafkajs' && !isTypeOnly,
+    why: 'kafkajs is imported in the kafka-* adapters only; types anywhere',
+  },
+  {
     files: /^libs\/(?!clerk\/src\/webhooks\/)/,
     forbids: (specifier) => specifier === 'svix',
     why: 'svix is imported in webhooks/ only',
+  },
+  {
+    files: /^libs\/(?!clerk\/src\/cli\/pg-)/,
+    forbids: (specifier, target, isTypeOnly) => specifier === 'pg' && !isTypeOnly,
+    why: 'pg is imported by the command line only: a host brings its own database',
+  },
+  {
+    files: /^libs\/(?!clerk-sandbox\/|clerk\/src\/cli\.ts)/,
+    forbids: (specifier) => /^(?:node:)?process$/.test(specifier),
+    why: 'a library reads no environment but in its command line',
   },
   {
     files: /^(libs|apps)\//,

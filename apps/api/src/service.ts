@@ -78,6 +78,7 @@ function tell(app: INestApplication, environment: Environment, url: string): voi
     `Clerk: ${sandbox === undefined ? 'configured' : `offline, ${sandbox.url}/sandbox says what it can do`}`,
     `database: ${environment.database.kind === 'embedded' ? `embedded, in ${environment.database.directory}` : 'PostgreSQL'}`,
     `caches: ${environment.redisUrls.length === 0 ? 'in this process' : 'Redis'}`,
+    ...(environment.kafka === null ? [] : [`webhooks: through Kafka`]),
     `chat: ${environment.chatApi === null ? 'embedded responder' : 'CHAT_API_URL'}`,
   ];
   const seconds = process.uptime().toFixed(1);

@@ -43,6 +43,7 @@ export type UnavailableErrorCode =
   | 'CLERK_RATE_LIMITED'
   | 'CLERK_SECRET_KEY_REJECTED'
   | 'DATABASE_UNAVAILABLE'
+  | 'BROKER_UNAVAILABLE'
   | 'CACHE_UNAVAILABLE';
 
 /** The module is set up wrongly: thrown at boot, never during a request. */

@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
 
 import type { ClerkDatabase } from './clerk-database.js';
+import type { ResolvedKafkaOptions, WebhookKafkaOptions } from './webhooks/kafka-options.js';
 import type { WebhookMetrics } from './webhooks/webhook-metrics.js';
 import type { WebhookListen } from './webhooks/webhook-wakeups.js';
 
@@ -72,6 +73,11 @@ export interface ClerkModuleOptions {
   readonly webhookListen?: WebhookListen;
   /** Where webhooks are counted. Left out: nowhere. */
   readonly webhookMetrics?: WebhookMetrics;
+  /**
+   * Webhooks go through Kafka: the endpoint answers once the brokers have them, and needs no database for it; where there is a
+   * `database`, they are taken from Kafka into it. Left out: straight into the database.
+   */
+  readonly webhookKafka?: WebhookKafkaOptions;
   /** The host's `PrismaClient`. Left out: users and webhooks are kept in this process only, and boot says so. */
   readonly database?: ClerkDatabase;
   /** Shares the session cache between instances. Left out: each process has its own. */
@@ -105,6 +111,7 @@ export interface ResolvedOptions {
   readonly instanceId: string | null;
   readonly webhookListen: WebhookListen | null;
   readonly webhookMetrics: WebhookMetrics;
+  readonly webhookKafka: ResolvedKafkaOptions | null;
   readonly database: ClerkDatabase | null;
   readonly redis: Redis | Cluster | null;
 }

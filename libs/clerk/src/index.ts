@@ -52,6 +52,7 @@ export type {
   ClerkEventPattern,
 } from './webhooks/clerk-event.js';
 export { OnClerkEvent } from './webhooks/clerk-event-handlers.js';
+export type { WebhookKafkaOptions } from './webhooks/kafka-options.js';
 export type { WebhookBacklog } from './webhooks/webhook-inbox.js';
 export { WebhookMetrics, type WebhookResult } from './webhooks/webhook-metrics.js';
 export type { ReceivedWebhook } from './webhooks/webhook-receiver.js';

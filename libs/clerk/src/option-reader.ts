@@ -3,6 +3,7 @@ import { parsePemKey } from './auth/token-keys.js';
 import type { ClerkModuleOptions, ResolvedOptions } from './clerk.options.js';
 import { ClerkError } from './clerk-error.js';
 import { DEFAULT_INSTANCE } from './instances/clerk-instance.js';
+import { DEFAULT_TOPIC, kafkaProblems } from './webhooks/kafka-options.js';
 import { decodeWebhookSecret } from './webhooks/webhook-signature.js';
 
 export interface OptionSources {
@@ -173,6 +174,13 @@ export class OptionReader {
       );
     }
     return value;
+  }
+
+  webhookKafka(): ResolvedOptions['webhookKafka'] {
+    const given = this.sources.options.webhookKafka;
+    if (given === undefined) return null;
+    for (const problem of kafkaProblems(given)) this.report(problem);
+    return { topic: DEFAULT_TOPIC, connection: {}, ...given };
   }
 
   numbers(): Pick<ResolvedOptions, NumberName> {

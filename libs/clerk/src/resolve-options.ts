@@ -40,10 +40,11 @@ export function resolveOptions(sources: OptionSources): ResolvedOptions {
 function webhookParts(
   reader: OptionReader,
   options: ClerkModuleOptions,
-): Pick<ResolvedOptions, 'instanceId' | 'webhookListen' | 'webhookMetrics'> {
+): Pick<ResolvedOptions, 'instanceId' | 'webhookListen' | 'webhookMetrics' | 'webhookKafka'> {
   return {
     instanceId: reader.instanceId(),
     webhookListen: options.webhookListen ?? null,
     webhookMetrics: options.webhookMetrics ?? new NoWebhookMetrics(),
+    webhookKafka: reader.webhookKafka(),
   };
 }

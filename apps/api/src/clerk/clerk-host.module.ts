@@ -16,7 +16,7 @@ export const WEBHOOK_PATHS = ['webhooks/clerk', 'api/webhooks/clerk', 'api/webho
 /** ClerkModule on this service's database and Redis, against Clerk or the offline one. */
 @Module({})
 export class ClerkHostModule {
-  static register({ isSandboxed, sandboxPort, database: options }: Environment): DynamicModule {
+  static register({ isSandboxed, sandboxPort, database: options, kafka }: Environment): DynamicModule {
     const embedded = {
       provide: EmbeddedClerk,
       useFactory: () => (isSandboxed ? EmbeddedClerk.start(sandboxPort) : null),
@@ -36,6 +36,7 @@ export class ClerkHostModule {
             database,
             webhookMetrics,
             ...webhookOptions(options),
+            ...(kafka === null ? {} : { webhookKafka: kafka }),
             ...(redis === null ? {} : { redis }),
           }),
         }),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 import type { DatabaseOptions } from '../database/database-connection.js';
+import { kafkaOptions, type KafkaOptions } from '../kafka/kafka-options.js';
 
 /** An empty variable is one that is not set: that is what `NAME=` in a file or a compose file means. */
 const text = z.preprocess((value) => (value === '' ? undefined : value), z.string().optional());
@@ -35,6 +36,16 @@ const schema = z.object({
       value === undefined || value.split(',').every((node) => /^rediss?:\/\/[^\s]+$/.test(node.trim())),
     'must be a URL that starts with redis:// or rediss://, or several of a cluster separated by commas',
   ),
+  /** Several, separated by commas, are of one cluster. */
+  KAFKA_BROKERS: text.refine(
+    (value) =>
+      value === undefined || value.split(',').every((broker) => /^[^\s:/]+:\d{1,5}$/.test(broker.trim())),
+    'must be host:port, or several of a cluster separated by commas',
+  ),
+  KAFKA_TOPIC: text.refine(
+    (value) => value === undefined || /^[\w.-]{1,244}$/.test(value),
+    'must be letters, digits, dots, dashes and underscores',
+  ),
   CHAT_API_URL: url('http:', 'https:'),
   CHAT_API_KEY: text,
   CHAT_MODEL: text,
@@ -61,6 +72,8 @@ export interface Environment {
   readonly database: DatabaseOptions;
   /** Empty: caches are in this process. Several: the nodes of one cluster. */
   readonly redisUrls: readonly string[];
+  /** Null: webhooks go straight into the database. */
+  readonly kafka: KafkaOptions | null;
   /** Null: the embedded responder answers. */
   readonly chatApi: { readonly url: string; readonly key: string; readonly model: string } | null;
 }
@@ -90,6 +103,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
     sandboxPort: values.SANDBOX_PORT,
     database: databaseOptions(env),
     redisUrls: values.REDIS_URL?.split(',').map((node) => node.trim()) ?? [],
+    kafka: kafkaOptions(values.KAFKA_BROKERS, values.KAFKA_TOPIC),
     chatApi: chatApi(values),
   };
 }

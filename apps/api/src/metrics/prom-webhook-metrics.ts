@@ -32,6 +32,11 @@ export class PromWebhookMetrics extends WebhookMetrics {
     labelNames: ['result'] as const,
     registers: [this.registry],
   });
+  private readonly unreadableTotal = new Counter({
+    name: 'clerk_webhooks_unreadable_total',
+    help: 'Messages in Kafka that were no webhook and were moved to the topic of the dead.',
+    registers: [this.registry],
+  });
   private readonly delaySeconds = new Histogram({
     name: 'clerk_webhook_apply_delay_seconds',
     help: "From Clerk's time of an event until it was applied.",
@@ -61,6 +66,10 @@ export class PromWebhookMetrics extends WebhookMetrics {
   settled(result: WebhookResult, delayMs: number): void {
     this.settledTotal.inc({ result });
     if (result === 'applied') this.delaySeconds.observe(delayMs / 1_000);
+  }
+
+  unreadable(): void {
+    this.unreadableTotal.inc();
   }
 
   get contentType(): string {

@@ -12,6 +12,8 @@ export abstract class WebhookMetrics {
   abstract rejected(reason: ClerkErrorCode): void;
   /** @param delayMs since Clerk sent the event, by Clerk's clock and ours, milliseconds, not below 0 */
   abstract settled(result: WebhookResult, delayMs: number): void;
+  /** A message in Kafka was no webhook, and was moved to the topic of the dead. */
+  abstract unreadable(): void;
 }
 
 export class NoWebhookMetrics extends WebhookMetrics {
@@ -24,6 +26,10 @@ export class NoWebhookMetrics extends WebhookMetrics {
   }
 
   settled(): void {
+    // Nobody counts.
+  }
+
+  unreadable(): void {
     // Nobody counts.
   }
 }

@@ -8,6 +8,8 @@ import type { Storage } from '../storage.js';
 import { AccessRevoker } from './access-revoker.js';
 import { ClerkEventHandlers } from './clerk-event-handlers.js';
 import { InstancePin } from './instance-pin.js';
+import { KafkaWebhookInbox } from './kafka-webhook-inbox.js';
+import { kafkaWebhookProviders } from './kafka-webhook.providers.js';
 import { WebhookApplier } from './webhook-applier.service.js';
 import { WebhookBodies } from './webhook-bodies.js';
 import { WebhookReceiver } from './webhook-receiver.js';
@@ -18,6 +20,7 @@ import { WebhookWakeups } from './webhook-wakeups.js';
 export const webhookProviders: Provider[] = [
   AccessRevoker,
   ClerkEventHandlers,
+  ...kafkaWebhookProviders,
   {
     provide: InstancePin,
     inject: [OPTIONS, ClerkBackend],
@@ -60,16 +63,18 @@ export const webhookProviders: Provider[] = [
   },
   {
     provide: WebhookReceiver,
-    inject: [OPTIONS, STORAGE, WebhookApplier, WebhookWakeups],
+    inject: [OPTIONS, STORAGE, WebhookApplier, WebhookWakeups, KafkaWebhookInbox],
     useFactory: (
       { webhookKeys, webhookMetrics }: ResolvedOptions,
       { inbox }: Storage,
-      ...[applier, wakeups]: [WebhookApplier, WebhookWakeups | null]
+      ...[applier, wakeups, kafka]: [WebhookApplier, WebhookWakeups | null, KafkaWebhookInbox | null]
     ) =>
       new WebhookReceiver({
-        inbox,
+        inbox: kafka ?? inbox,
         keys: webhookKeys,
         onStored: () => {
+          // In Kafka it is in nobody's inbox yet.
+          if (kafka !== null) return;
           applier.wake();
           wakeups?.notify();
         },
