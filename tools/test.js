@@ -2,7 +2,7 @@
 //   node tools/test.js [unit] [e2e] [tour] [-- jest arguments]
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 import { Redis } from 'ioredis';
@@ -12,6 +12,9 @@ import { buildIfStale } from './build-if-stale.js';
 
 const databaseUrl = process.env.TEST_DATABASE_URL ?? 'postgresql://postgres:postgres@127.0.0.1:5432/postgres';
 const redisUrl = process.env.TEST_REDIS_URL ?? 'redis://127.0.0.1:6379';
+
+/** Jest leaves one core free, which of two is half: most suites wait for others longer than they compute. */
+const workers = Math.max(2, availableParallelism() - 1);
 
 const [suites, jestArguments] = splitAtDoubleDash(process.argv.slice(2));
 const wants = (suite) => suites.length === 0 || suites.includes(suite);
@@ -61,7 +64,15 @@ function runJest(names) {
   const filtered = jestArguments.length > 0 ? ['--passWithNoTests'] : [];
   const jest = spawnSync(
     process.execPath,
-    [...flags, 'node_modules/jest/bin/jest.js', '--selectProjects', ...names, ...filtered, ...jestArguments],
+    [
+      ...flags,
+      'node_modules/jest/bin/jest.js',
+      `--maxWorkers=${workers}`,
+      '--selectProjects',
+      ...names,
+      ...filtered,
+      ...jestArguments,
+    ],
     {
       stdio: 'inherit',
       env: {
