@@ -8,8 +8,8 @@ import { AcceptTokens, ClerkAuthGuard, ClerkModule } from '../index.js';
 
 const RUNS = 100_000;
 const ORIGIN = 'https://app.example.com';
-/** An unknown key id may cause one question in this time. */
-const COOLDOWN_MS = 30_000;
+/** Longer than the test: of all the unknown key ids, one may cause a question. */
+const unknownKeyCooldownSeconds = 3_600;
 
 @Controller()
 @UseGuards(ClerkAuthGuard)
@@ -152,7 +152,7 @@ describe('whatever stands in the Authorization header or the session cookie', ()
     const { secretKey, publishableKey, url: apiUrl } = sandbox;
     const options = { secretKey, publishableKey, apiUrl, authorizedParties: [ORIGIN], sessionCookie: true };
     @Module({
-      imports: [ClerkModule.register({ ...options, webhookPath: null })],
+      imports: [ClerkModule.register({ ...options, unknownKeyCooldownSeconds, webhookPath: null })],
       controllers: [GuardedController],
     })
     class AppModule {}
@@ -164,7 +164,6 @@ describe('whatever stands in the Authorization header or the session cookie', ()
     const { token } = sandbox.signIn(SEEDED_USERS.free.id, { expiresInSeconds: 3_600, origin: ORIGIN });
     expect((await send({ authorization: `Bearer ${token}` })).statusCode).toBe(200);
     expect((await send({ cookie: `__session=${token}` })).statusCode).toBe(200);
-    const startedMs = Date.now();
 
     await fc.assert(
       fc.asyncProperty(
@@ -185,9 +184,7 @@ describe('whatever stands in the Authorization header or the session cookie', ()
       ),
       { numRuns: RUNS, maxSkipsPerRun: 100 },
     );
-    const questions = sandbox.requestCounts.get('GET /v1/jwks') ?? 0;
-    expect(questions).toBeLessThanOrEqual(2 + (Date.now() - startedMs) / COOLDOWN_MS);
-    expect([...sandbox.requestCounts.keys()]).toEqual(['GET /v1/jwks']);
+    expect([...sandbox.requestCounts]).toEqual([['GET /v1/jwks', 2]]);
     await app.close();
     await sandbox.stop();
   }, 300_000);
