@@ -21,6 +21,7 @@ export interface ClerkUsersParts {
 /** The users in the database, and how they get there when no webhook has brought them yet. */
 export class ClerkUsers extends CurrentUsers {
   readonly #syncing = new Map<string, Promise<UserSync>>();
+  readonly #bringing = new Map<string, Promise<MirroredUser>>();
 
   constructor(private readonly parts: ClerkUsersParts) {
     super();
@@ -35,7 +36,7 @@ export class ClerkUsers extends CurrentUsers {
     const clerkId = userIdOf(auth);
     const found = await this.find(clerkId);
     if (found.outcome === 'deleted') throw userDeleted();
-    const user = found.outcome === 'found' ? found.user : (await this.sync(clerkId)).user;
+    const user = found.outcome === 'found' ? found.user : await this.#bring(clerkId);
     if (!user.isActive) throw sessionRevoked();
     return user;
   }
@@ -53,6 +54,24 @@ export class ClerkUsers extends CurrentUsers {
     const syncing = this.#sync(clerkId).finally(() => this.#syncing.delete(clerkId));
     this.#syncing.set(clerkId, syncing);
     return syncing;
+  }
+
+  /**
+   * For a user who was not in the database. Who asked while another request brought him finds him there: the database is asked
+   * once more, after that request has ended.
+   */
+  #bring(clerkId: string): Promise<MirroredUser> {
+    const underWay = this.#bringing.get(clerkId);
+    if (underWay !== undefined) return underWay;
+    const bringing = this.#bringNow(clerkId).finally(() => this.#bringing.delete(clerkId));
+    this.#bringing.set(clerkId, bringing);
+    return bringing;
+  }
+
+  async #bringNow(clerkId: string): Promise<MirroredUser> {
+    const found = await this.find(clerkId);
+    if (found.outcome === 'deleted') throw userDeleted();
+    return found.outcome === 'found' ? found.user : (await this.sync(clerkId)).user;
   }
 
   async #sync(clerkId: string): Promise<UserSync> {
