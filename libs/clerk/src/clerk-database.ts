@@ -1,4 +1,5 @@
 import { ClerkError } from './clerk-error.js';
+import { withDeadline } from './deadline.js';
 
 /**
  * What the library asks of a connection: the two raw-SQL methods that every generated Prisma client (and its
@@ -30,16 +31,12 @@ export const STATEMENT_TIMEOUT_MS = 3_500;
  * @throws ClerkError DATABASE_UNAVAILABLE when the call fails or takes longer than `timeoutMs`
  */
 export async function databaseAnswer<T>(call: Promise<T>, timeoutMs = STATEMENT_TIMEOUT_MS): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(databaseUnavailable(`gave no answer in ${timeoutMs} ms`)), timeoutMs);
-  });
   try {
-    return await Promise.race([call, deadline]);
+    return await withDeadline(call, timeoutMs, () =>
+      databaseUnavailable(`gave no answer in ${timeoutMs} ms`),
+    );
   } catch (cause) {
     throw cause instanceof ClerkError ? cause : databaseUnavailable('refused or failed', cause);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -4,7 +4,7 @@ import { Reflector } from '@nestjs/core';
 import { ClerkError } from '../clerk-error.js';
 import { type AuthenticatedCall, CurrentUserPipe } from '../users/current-user.pipe.js';
 import type { Auth, TokenType } from './auth.js';
-import { toHttpException } from './http-errors.js';
+import { ClerkHttpException } from './http-errors.js';
 import { getRequestAuth } from './request-auth.js';
 
 type Target = Parameters<Reflector['getAllAndOverride']>[1][number];
@@ -55,7 +55,7 @@ export const CurrentUser = (): ParameterDecorator => AuthOfCurrentUser(CurrentUs
 function requireAuth(context: ExecutionContext): Auth | null {
   const auth = getRequestAuth(context);
   if (auth !== undefined) return auth;
-  throw toHttpException(
+  throw new ClerkHttpException(
     new ClerkError('TOKEN_MISSING', 'Nobody is signed in here. Put ClerkAuthGuard on the route.'),
   );
 }

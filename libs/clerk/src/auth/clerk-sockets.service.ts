@@ -115,12 +115,15 @@ export class ClerkSockets implements OnModuleDestroy {
     if (before === undefined) {
       socket.once('close', () => this.#forget(socket));
       socket.once('disconnect', () => this.#forget(socket));
-    } else {
-      clearTimeout(before.timer);
     }
+    for (const id of idsOf(auth)) this.#socketsOf.set(id, (this.#socketsOf.get(id) ?? new Set()).add(socket));
+    this.#checkLater(auth, socket, closeCode);
+  }
+
+  #checkLater(auth: Auth, socket: ClientSocket, closeCode: number): void {
+    clearTimeout(this.#watched.get(socket)?.timer);
     const timer = setTimeout(() => void this.#check(socket), checkDelayMs(auth)).unref();
     this.#watched.set(socket, { auth, closeCode, timer });
-    for (const id of idsOf(auth)) this.#socketsOf.set(id, (this.#socketsOf.get(id) ?? new Set()).add(socket));
   }
 
   /** Closes what is no longer good, and looks again later at what is. Without an answer the connection stays, as sessions do. */
@@ -128,22 +131,29 @@ export class ClerkSockets implements OnModuleDestroy {
     const watch = this.#watched.get(socket);
     if (watch === undefined) return;
     const { auth, closeCode } = watch;
+    const error = await this.#refusalOf(auth, socket);
+    // Renewed or gone meanwhile: what was asked about no longer counts.
+    if (this.#watched.get(socket) !== watch) return;
+    if (error === null) {
+      this.#checkLater(auth, socket, closeCode);
+      return;
+    }
+    this.#forget(socket);
+    close(socket, error, closeCode);
+  }
+
+  /** Null when what the connection was opened with is good, or when that cannot be told now. */
+  async #refusalOf(auth: Auth, socket: ClientSocket): Promise<ClerkError | null> {
     try {
       requireNotExpired(auth);
       const headers = socketHeaders(socket);
       await this.authenticator.authenticate({ headers, accepted: [auth.tokenType], instance: auth.instance });
+      return null;
     } catch (error) {
-      if (!(error instanceof ClerkError)) this.#logger.error(error);
-      else if (problemOf(error).status !== 503) {
-        this.#forget(socket);
-        close(socket, error, closeCode);
-        return;
-      }
+      if (error instanceof ClerkError) return problemOf(error).status === 503 ? null : error;
+      this.#logger.error(error);
+      return null;
     }
-    if (this.#watched.get(socket) !== watch) return;
-    clearTimeout(watch.timer);
-    const timer = setTimeout(() => void this.#check(socket), checkDelayMs(auth)).unref();
-    this.#watched.set(socket, { auth, closeCode, timer });
   }
 
   #forget(socket: ClientSocket): void {

@@ -1,14 +1,13 @@
 import { constants, type KeyObject, verify } from 'node:crypto';
 
 import { ClerkError } from '../clerk-error.js';
-
-export type Json = Readonly<Record<string, unknown>>;
+import { isRecord, type UnknownRecord } from '../unknown-record.js';
 
 /** A session token is below 4 KiB, since it must fit into a cookie; custom claims leave room for twice that. */
 const TOKEN_LENGTH_MAX = 8_192;
 
 /** Headers by their text, as they were decoded before: a key has one, and all its tokens share it. */
-export type KnownHeaders = ReadonlyMap<string, Json>;
+export type KnownHeaders = ReadonlyMap<string, UnknownRecord>;
 
 const NONE: KnownHeaders = new Map();
 
@@ -16,9 +15,9 @@ const NONE: KnownHeaders = new Map();
 export interface CompactJws {
   /** The first part, as it came. */
   readonly headerPart: string;
-  readonly header: Json;
+  readonly header: UnknownRecord;
   readonly keyId: string | null;
-  readonly claims: Json;
+  readonly claims: UnknownRecord;
   /** What the signature is over: the first two parts, as they came. */
   readonly signedPart: string;
   readonly signature: Buffer;
@@ -64,13 +63,13 @@ export function checkSignature(key: KeyObject, { signedPart, signature }: Compac
   throw new ClerkError('TOKEN_SIGNATURE_INVALID', 'The signature of the token is not valid.');
 }
 
-function decodeHeader(part: string): Json {
+function decodeHeader(part: string): UnknownRecord {
   const header = decodeJson(part);
   checkAlgorithm(header);
   return header;
 }
 
-function checkAlgorithm(header: Json): void {
+function checkAlgorithm(header: UnknownRecord): void {
   if (header['alg'] !== 'RS256') {
     throw new ClerkError(
       'TOKEN_ALGORITHM_REJECTED',
@@ -81,19 +80,15 @@ function checkAlgorithm(header: Json): void {
   if ('crit' in header) throw malformed('has critical header fields that are not supported');
 }
 
-function decodeJson(part: string): Json {
+function decodeJson(part: string): UnknownRecord {
   try {
     const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
-    if (isObject(value)) return value;
+    // Not a copy: what `JSON.parse` makes of many tokens has one shape in memory, its copies have one each.
+    if (isRecord(value)) return value;
   } catch {
     // Not JSON and not an object are the same mistake: answered below.
   }
   throw malformed('must hold JSON objects');
-}
-
-/** Without copying: what `JSON.parse` makes of many tokens has one shape in memory, its copies have one each. */
-export function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Refuses every spelling but the canonical one: padding, other alphabets, and bits that decode to nothing. */

@@ -110,8 +110,3 @@ export class ClerkHttpException extends HttpException {
     super(body, status, { cause: error });
   }
 }
-
-/** The error as an HTTP exception if it is one of this library's, else as it is. */
-export function toHttpException(error: unknown): unknown {
-  return error instanceof ClerkError ? new ClerkHttpException(error) : error;
-}

@@ -2,10 +2,11 @@ import type { KeyObject } from 'node:crypto';
 
 import { ClerkError } from '../clerk-error.js';
 import type { MachineAuth } from './auth.js';
-import { checkSignature, type CompactJws, decodeJws, type Json } from './compact-jws.js';
+import { checkSignature, type CompactJws, decodeJws } from './compact-jws.js';
 import { checkTimes, invalidClaim, textClaim } from './token-claims.js';
 import type { Revocations } from './revocations.js';
 import type { TokenKeys } from './token-keys.js';
+import type { UnknownRecord } from '../unknown-record.js';
 
 export type MachineJwtType = 'm2m_token' | 'oauth_token';
 
@@ -84,7 +85,7 @@ export class MachineJwtVerifier {
   }
 }
 
-function checkType(tokenType: MachineJwtType, { typ = 'JWT', cat = MACHINE_CATEGORY }: Json): void {
+function checkType(tokenType: MachineJwtType, { typ = 'JWT', cat = MACHINE_CATEGORY }: UnknownRecord): void {
   const isRight =
     tokenType === 'oauth_token' ? ACCESS_TOKEN_TYPES.has(typ) : typ === 'JWT' && cat === MACHINE_CATEGORY;
   if (!isRight) throw new ClerkError('TOKEN_TYPE_REJECTED', `The token is not a JWT of type ${tokenType}.`);
@@ -98,7 +99,7 @@ function checkAudience(audience: unknown, audiences: readonly string[]): void {
 }
 
 /** A machine token: `scopes`, else `aud`, the machines that it is for. An OAuth access token: `scp`, else `scope` (RFC 8693, 4.2). */
-function scopesIn(tokenType: MachineJwtType, claims: Json): string[] {
+function scopesIn(tokenType: MachineJwtType, claims: UnknownRecord): string[] {
   const [list, text] = tokenType === 'oauth_token' ? ['scp', 'scope'] : ['aud', 'scopes'];
   const preferred =
     tokenType === 'oauth_token' ? (claims[list] ?? claims[text]) : (claims[text] ?? claims[list]);

@@ -1,4 +1,5 @@
 import { ClerkError, type ClerkErrorCode } from '../clerk-error.js';
+import { SingleFlight } from '../single-flight.js';
 import type { MachineAuth } from './auth.js';
 import { KeptAnswers } from './kept-answers.js';
 import { digestOf } from './verified-tokens.js';
@@ -50,7 +51,7 @@ export class MachineTokenVerifier {
   readonly #kept: KeptAnswers<MachineAuth>;
   readonly #refused: KeptAnswers<true>;
   #asked = { second: 0, count: 0 };
-  readonly #underWay = new Map<string, Promise<MachineAuth>>();
+  readonly #underWay = new SingleFlight<MachineAuth>();
 
   constructor(private readonly parts: MachineTokenVerifierParts) {
     const { nowMs } = parts;
@@ -70,13 +71,8 @@ export class MachineTokenVerifier {
     const kept = this.#kept.get(digest);
     if (kept !== undefined) return this.#admit(kept);
     if (this.#refused.get(digest) === true) throw invalid();
-    const underWay = this.#underWay.get(digest);
-    if (underWay !== undefined) return underWay;
-    this.#countQuestion();
     // The check comes last: whom it refuses today Clerk may know all the same, and is not asked about again.
-    const asking = this.#ask({ tokenType, token, digest }).then((auth) => this.#admit(auth));
-    this.#underWay.set(digest, asking);
-    return asking;
+    return this.#underWay.run(digest, async () => this.#admit(await this.#ask({ tokenType, token, digest })));
   }
 
   /** @throws ClerkError CLERK_RATE_LIMITED when this second's questions are used up */
@@ -91,6 +87,7 @@ export class MachineTokenVerifier {
   }
 
   async #ask(question: { tokenType: MachineTokenType; token: string; digest: string }): Promise<MachineAuth> {
+    this.#countQuestion();
     try {
       const verified = await this.parts.verify(question.tokenType, question.token);
       const auth = Object.freeze({ ...verified, instance: this.parts.instance, expiresAtMs: null });
@@ -100,8 +97,6 @@ export class MachineTokenVerifier {
       if (!(cause instanceof ClerkError && REFUSALS.has(cause.code))) throw cause;
       this.#refused.set(question.digest, true);
       throw invalid(cause);
-    } finally {
-      this.#underWay.delete(question.digest);
     }
   }
 

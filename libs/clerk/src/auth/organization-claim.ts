@@ -1,5 +1,5 @@
 import type { ActiveOrganization } from './auth.js';
-import { isObject, type Json } from './compact-jws.js';
+import { isRecord, type UnknownRecord } from '../unknown-record.js';
 
 /** Sets of permissions that are remembered: one for each role and each choice of features. */
 const PERMISSION_SETS_MAX = 1_000;
@@ -14,13 +14,13 @@ export class OrganizationReader {
    *
    * @see https://clerk.com/docs/guides/sessions/session-tokens
    */
-  read(claims: Json): ActiveOrganization | null {
+  read(claims: UnknownRecord): ActiveOrganization | null {
     return claims['v'] === 2 ? this.#readVersion2(claims) : readVersion1(claims);
   }
 
-  #readVersion2(claims: Json): ActiveOrganization | null {
+  #readVersion2(claims: UnknownRecord): ActiveOrganization | null {
     const claim = claims['o'];
-    if (!isObject(claim)) return null;
+    if (!isRecord(claim)) return null;
     const { id, slg, rol, per, fpm } = claim;
     if (typeof id !== 'string' || id === '' || typeof rol !== 'string' || rol === '') return null;
     return Object.freeze({
@@ -61,7 +61,7 @@ function permissionsOf(
   });
 }
 
-function readVersion1(claims: Json): ActiveOrganization | null {
+function readVersion1(claims: UnknownRecord): ActiveOrganization | null {
   const { org_id: id, org_slug: slug, org_role: role, org_permissions: permissions } = claims;
   if (typeof id !== 'string' || id === '' || typeof role !== 'string' || role === '') return null;
   const names: readonly unknown[] = Array.isArray(permissions) ? permissions : [];

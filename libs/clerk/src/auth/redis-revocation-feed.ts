@@ -5,6 +5,7 @@ import { Cluster, type Redis } from 'ioredis';
 
 import { parseRevocationRecord, RevocationFeed, type RevocationRecord } from './revocation.js';
 import type { Revocations } from './revocations.js';
+import { withDeadline } from '../deadline.js';
 
 /** How long the boot waits for what others have revoked. */
 const FIRST_LOAD_MS_MAX = 2_000;
@@ -198,13 +199,5 @@ function duplicate(redis: Redis | Cluster): Redis | Cluster {
 /** With a deadline, and only where Redis is there: nothing may pile up in a connection's queue. A lazy one connects by being asked. */
 async function ask<T>(redis: Redis | Cluster, question: () => Promise<T>): Promise<T> {
   if (redis.status !== 'ready' && redis.status !== 'wait') throw new Error('Redis is away.');
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error('Redis gave no answer in time.')), ANSWER_MS_MAX);
-  });
-  try {
-    return await Promise.race([question(), late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return withDeadline(question(), ANSWER_MS_MAX, () => new Error('Redis gave no answer in time.'));
 }

@@ -1,10 +1,10 @@
 import type { AuthorizedPartyPolicy } from '../clerk.options.js';
 import type { SessionAuth } from './auth.js';
-import type { Json } from './compact-jws.js';
 import { OrganizationReader } from './organization-claim.js';
 import { SharedText } from './shared-text.js';
 import { wrongType } from './session-token.js';
 import { checkTimes, invalidClaim, refused, textClaim } from './token-claims.js';
+import type { UnknownRecord } from '../unknown-record.js';
 
 /** What the claims of a token must say to be accepted here. */
 export interface ClaimRules {
@@ -41,7 +41,7 @@ export class SessionClaimsReader {
    * TOKEN_ISSUED_IN_FUTURE, SESSION_PENDING
    * @see https://clerk.com/docs/guides/sessions/session-tokens
    */
-  read(claims: Json, nowMs: number): VerifiedSession {
+  read(claims: UnknownRecord, nowMs: number): VerifiedSession {
     const { rules } = this;
     const userId = textClaim(claims, 'sub');
     if (!userId.startsWith('user_')) throw wrongType();

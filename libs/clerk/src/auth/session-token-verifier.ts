@@ -2,12 +2,13 @@ import type { KeyObject } from 'node:crypto';
 
 import { ClerkError } from '../clerk-error.js';
 import type { SessionAuth } from './auth.js';
-import { checkSignature, type CompactJws, type Json } from './compact-jws.js';
+import { checkSignature, type CompactJws } from './compact-jws.js';
 import type { Revocations } from './revocations.js';
 import { type ClaimRules, SessionClaimsReader, type VerifiedSession } from './session-claims.js';
 import { decodeSessionToken } from './session-token.js';
 import type { TokenKeys } from './token-keys.js';
 import { digestOf, type VerifiedTokens } from './verified-tokens.js';
+import type { UnknownRecord } from '../unknown-record.js';
 
 export interface SessionTokenVerifierParts {
   readonly keys: TokenKeys;
@@ -24,7 +25,7 @@ const HEADERS_MAX = 16;
 /** Verifies session tokens: RS256 with a kept key object, and a bounded memory of tokens that were verified before. */
 export class SessionTokenVerifier {
   readonly #claims: SessionClaimsReader;
-  readonly #headers = new Map<string, Json>();
+  readonly #headers = new Map<string, UnknownRecord>();
   #withdrawals = 0;
 
   constructor(private readonly parts: SessionTokenVerifierParts) {

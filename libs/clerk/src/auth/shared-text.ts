@@ -1,4 +1,4 @@
-import type { Json } from './compact-jws.js';
+import type { UnknownRecord } from '../unknown-record.js';
 
 /** Claims that many tokens have word for word. */
 const CLAIMS = ['iss', 'azp', 'fea'] as const;
@@ -9,7 +9,7 @@ export class SharedText {
   readonly #texts = new Map<string, string>();
 
   /** Writes into the claims, and returns them. */
-  in(claims: Json): Json {
+  in(claims: UnknownRecord): UnknownRecord {
     const shared: Record<string, unknown> = claims;
     for (const name of CLAIMS) {
       const value = shared[name];

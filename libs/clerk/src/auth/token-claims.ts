@@ -1,5 +1,5 @@
 import { ClerkError, type CredentialErrorCode } from '../clerk-error.js';
-import type { Json } from './compact-jws.js';
+import type { UnknownRecord } from '../unknown-record.js';
 
 /** Between which moments a token is good. */
 export interface TokenTimes {
@@ -15,7 +15,7 @@ export interface TokenTimes {
  * @throws ClerkError TOKEN_CLAIM_INVALID, TOKEN_EXPIRED, TOKEN_NOT_YET_VALID, TOKEN_ISSUED_IN_FUTURE
  * @see https://www.rfc-editor.org/rfc/rfc7519#section-4.1
  */
-export function checkTimes(claims: Json, skewMs: number, nowMs: number): TokenTimes {
+export function checkTimes(claims: UnknownRecord, skewMs: number, nowMs: number): TokenTimes {
   const expiresAtMs = seconds(claims, 'exp') * 1_000;
   const issuedAtSeconds = seconds(claims, 'iat');
   const notBeforeMs = claims['nbf'] === undefined ? 0 : seconds(claims, 'nbf') * 1_000;
@@ -28,14 +28,14 @@ export function checkTimes(claims: Json, skewMs: number, nowMs: number): TokenTi
 }
 
 /** RFC 7519 NumericDate: seconds, fractions allowed. Beyond the year 9999 it is no time. */
-function seconds(claims: Json, name: string): number {
+function seconds(claims: UnknownRecord, name: string): number {
   const value = claims[name];
   if (typeof value !== 'number' || !(value >= 0 && value < 253_402_300_800)) throw invalidClaim(name);
   return value;
 }
 
 /** A claim as text that is not empty. @throws ClerkError TOKEN_CLAIM_INVALID */
-export function textClaim(claims: Json, name: string): string {
+export function textClaim(claims: UnknownRecord, name: string): string {
   const value = claims[name];
   if (typeof value !== 'string' || value === '') throw invalidClaim(name);
   return value;

@@ -1,5 +1,6 @@
 import { ClerkError } from '../clerk-error.js';
 import { toClerkError } from './clerk-failure.js';
+import { withDeadline } from '../deadline.js';
 
 /** What became of one request. */
 export type Answer<T> =
@@ -16,17 +17,12 @@ export interface Question<T> {
 
 /** Makes one request of the official client, which knows no timeout. Never rejects. */
 export async function ask<T>({ what, request, timeoutMs }: Question<T>): Promise<Answer<T>> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_resolve, reject) => {
-    const late = new ClerkError('CLERK_UNAVAILABLE', `Clerk gave no answer in ${timeoutMs} ms (${what}).`);
-    timer = setTimeout(() => reject(late), timeoutMs);
-  });
+  const late = () =>
+    new ClerkError('CLERK_UNAVAILABLE', `Clerk gave no answer in ${timeoutMs} ms (${what}).`);
   try {
-    return { outcome: 'answered', value: requireJson(await Promise.race([request(), timeout]), what) };
+    return { outcome: 'answered', value: requireJson(await withDeadline(request(), timeoutMs, late), what) };
   } catch (cause) {
     return { outcome: 'failed', error: toClerkError(cause, what) };
-  } finally {
-    clearTimeout(timer);
   }
 }
 

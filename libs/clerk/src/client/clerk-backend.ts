@@ -17,7 +17,7 @@ import { type ClerkCall, ClerkCalls, type ClerkCallsOptions } from './clerk-call
 import { asOutage } from './clerk-failure.js';
 import { requireClerkId } from './clerk-id.js';
 import { ClerkListing } from './clerk-listing.js';
-import { SingleFlight } from './single-flight.js';
+import { SingleFlight } from '../single-flight.js';
 
 type Users = ClerkClient['users'];
 type Metadata = 'publicMetadata' | 'privateMetadata' | 'unsafeMetadata';

@@ -1,8 +1,7 @@
 import { sourceTimesOf } from '../mirror/source-times.js';
-import { isJsonObject, parseStorableJson, textOrNull } from '../users/storable-json.js';
+import { parseStorableJson, textOrNull } from '../users/storable-json.js';
 import type { MirroredMembership } from './mirrored-membership.js';
-
-type Json = Readonly<Record<string, unknown>>;
+import { isRecord, type UnknownRecord } from '../unknown-record.js';
 
 /**
  * The membership in a Clerk object: `data` of `organizationMembership.created` and `.updated`, or `raw` of the SDK's
@@ -12,9 +11,9 @@ type Json = Readonly<Record<string, unknown>>;
  * @see https://clerk.com/docs/reference/backend/types/backend-organization-membership
  */
 export function parseClerkMembership(json: unknown, timestampMs?: number): MirroredMembership | null {
-  if (!isJsonObject(json)) return null;
+  if (!isRecord(json)) return null;
   const membership = parseStorableJson(JSON.stringify(json));
-  if (!isJsonObject(membership)) return null;
+  if (!isRecord(membership)) return null;
   const clerkId = textOrNull(membership['id']);
   const { organizationId, userId } = membershipPartiesOf(membership);
   if (!clerkId?.startsWith('orgmem_') || organizationId === null || userId === null) return null;
@@ -27,20 +26,20 @@ export function parseClerkMembership(json: unknown, timestampMs?: number): Mirro
     userId,
     role: textOrNull(membership['role']),
     permissions: textsIn(membership['permissions']),
-    metadata: isJsonObject(metadata) ? metadata : {},
+    metadata: isRecord(metadata) ? metadata : {},
     ...times,
   };
 }
 
 /** Whose membership of which organisation it is; null where it does not say. */
-export function membershipPartiesOf(membership: Json): {
+export function membershipPartiesOf(membership: UnknownRecord): {
   readonly organizationId: string | null;
   readonly userId: string | null;
 } {
   const { organization, public_user_data: person } = membership;
   return {
-    organizationId: isJsonObject(organization) ? textOrNull(organization['id']) : null,
-    userId: isJsonObject(person) ? textOrNull(person['user_id']) : null,
+    organizationId: isRecord(organization) ? textOrNull(organization['id']) : null,
+    userId: isRecord(person) ? textOrNull(person['user_id']) : null,
   };
 }
 

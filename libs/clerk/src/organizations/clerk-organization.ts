@@ -1,6 +1,7 @@
 import { sourceTimesOf } from '../mirror/source-times.js';
-import { isJsonObject, parseStorableJson, textOrNull } from '../users/storable-json.js';
+import { parseStorableJson, textOrNull } from '../users/storable-json.js';
 import type { MirroredOrganization } from './mirrored-organization.js';
+import { isRecord } from '../unknown-record.js';
 
 /**
  * The organisation in a Clerk object: `data` of `organization.created` and `organization.updated`, or `raw` of the SDK's
@@ -9,9 +10,9 @@ import type { MirroredOrganization } from './mirrored-organization.js';
  * @see https://clerk.com/docs/reference/backend/types/backend-organization
  */
 export function parseClerkOrganization(json: unknown, timestampMs?: number): MirroredOrganization | null {
-  if (!isJsonObject(json)) return null;
+  if (!isRecord(json)) return null;
   const organization = parseStorableJson(JSON.stringify(json));
-  if (!isJsonObject(organization)) return null;
+  if (!isRecord(organization)) return null;
   const clerkId = textOrNull(organization['id']);
   const times = sourceTimesOf(organization, timestampMs);
   if (clerkId === null || !clerkId.startsWith('org_') || times === null) return null;
@@ -21,7 +22,7 @@ export function parseClerkOrganization(json: unknown, timestampMs?: number): Mir
     name: textOrNull(organization['name']),
     slug: textOrNull(organization['slug']),
     imageUrl: textOrNull(organization['image_url']),
-    metadata: isJsonObject(metadata) ? metadata : {},
+    metadata: isRecord(metadata) ? metadata : {},
     ...times,
   };
 }

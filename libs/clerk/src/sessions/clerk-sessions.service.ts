@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import { REVOCATION_KEPT_MS } from '../auth/revocation.js';
 import { ClerkError } from '../clerk-error.js';
 import { requireClerkId } from '../client/clerk-id.js';
-import { SingleFlight } from '../client/single-flight.js';
+import { SingleFlight } from '../single-flight.js';
 import type { CachedSession, SessionCache } from './session-cache.js';
 
 /** Where a session stands. */

@@ -2,6 +2,7 @@ import type { Cluster, Redis } from 'ioredis';
 
 import { ClerkError } from '../clerk-error.js';
 import { type CachedSession, type KeptSession, SessionCache } from './session-cache.js';
+import { withDeadline } from '../deadline.js';
 
 /** A cache that is slower than this is of no use: Clerk itself answers in a quarter of a second. */
 const ANSWER_MS_MAX = 1_000;
@@ -54,17 +55,11 @@ function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 async function answer<T>(call: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error('timeout')), ANSWER_MS_MAX);
-  });
   try {
-    return await Promise.race([call, deadline]);
+    return await withDeadline(call, ANSWER_MS_MAX, () => new Error('Redis gave no answer in time.'));
   } catch (cause) {
     throw new ClerkError('CACHE_UNAVAILABLE', `Redis gave no answer in ${ANSWER_MS_MAX} ms, or refused.`, {
       cause,
     });
-  } finally {
-    clearTimeout(timer);
   }
 }

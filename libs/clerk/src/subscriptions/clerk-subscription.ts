@@ -1,8 +1,7 @@
 import { sourceTimesOf } from '../mirror/source-times.js';
-import { isJsonObject, parseStorableJson, textOrNull } from '../users/storable-json.js';
+import { parseStorableJson, textOrNull } from '../users/storable-json.js';
 import type { MirroredSubscription } from './mirrored-subscription.js';
-
-type Json = Readonly<Record<string, unknown>>;
+import { isRecord, type UnknownRecord } from '../unknown-record.js';
 
 /**
  * The subscription in `data` of a `subscription.*` event. Null when it is not one (no id, no payer, or no time at all).
@@ -10,9 +9,9 @@ type Json = Readonly<Record<string, unknown>>;
  * @see https://clerk.com/docs/guides/development/webhooks/billing
  */
 export function parseClerkSubscription(json: unknown, timestampMs?: number): MirroredSubscription | null {
-  if (!isJsonObject(json)) return null;
+  if (!isRecord(json)) return null;
   const subscription = parseStorableJson(JSON.stringify(json));
-  if (!isJsonObject(subscription)) return null;
+  if (!isRecord(subscription)) return null;
   const clerkId = textOrNull(subscription['id']);
   const ownerId = payerOf(subscription);
   const times = sourceTimesOf(subscription, timestampMs);
@@ -26,8 +25,8 @@ export function parseClerkSubscription(json: unknown, timestampMs?: number): Mir
   };
 }
 
-function payerOf(subscription: Json): string | null {
-  const payer = isJsonObject(subscription['payer']) ? subscription['payer'] : {};
+function payerOf(subscription: UnknownRecord): string | null {
+  const payer = isRecord(subscription['payer']) ? subscription['payer'] : {};
   return textOrNull(payer['organization_id']) ?? textOrNull(payer['user_id']);
 }
 
@@ -41,7 +40,7 @@ const IN_FORCE = ['active', 'canceled', 'past_due'];
 /** Of several items in force a paid plan goes before the default one, which every payer has. */
 function planInForce(items: unknown): string | null {
   const plans = (Array.isArray(items) ? items : []).flatMap((item: unknown) => {
-    if (!isJsonObject(item) || !isJsonObject(item['plan'])) return [];
+    if (!isRecord(item) || !isRecord(item['plan'])) return [];
     const slug = textOrNull(item['plan']['slug']);
     const state = IN_FORCE.indexOf(textOrNull(item['status']) ?? '');
     return slug === null || state < 0

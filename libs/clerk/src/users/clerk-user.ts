@@ -1,8 +1,7 @@
 import { sourceTimesOf } from '../mirror/source-times.js';
 import type { UserProfile } from './mirrored-user.js';
-import { isJsonObject, parseStorableJson, textOrNull } from './storable-json.js';
-
-type Json = Readonly<Record<string, unknown>>;
+import { parseStorableJson, textOrNull } from './storable-json.js';
+import { isRecord, type UnknownRecord } from '../unknown-record.js';
 
 /**
  * The profile in a Clerk user object: `data` of `user.created` and `user.updated`, or `raw` of the SDK's `User`. Null when
@@ -13,9 +12,9 @@ type Json = Readonly<Record<string, unknown>>;
  * @see https://clerk.com/docs/reference/backend/types/backend-user
  */
 export function parseClerkUser(json: unknown, timestampMs?: number): UserProfile | null {
-  if (!isJsonObject(json)) return null;
+  if (!isRecord(json)) return null;
   const user = parseStorableJson(JSON.stringify(json));
-  if (!isJsonObject(user)) return null;
+  if (!isRecord(user)) return null;
   const clerkId = textOrNull(user['id']);
   const times = sourceTimesOf(user, timestampMs);
   if (clerkId === null || !clerkId.startsWith('user_') || times === null) return null;
@@ -27,7 +26,7 @@ export function parseClerkUser(json: unknown, timestampMs?: number): UserProfile
     username: textOrNull(user['username']),
     imageUrl: textOrNull(user['image_url']),
     isActive: !INACTIVE_FLAGS.some((flag) => user[flag] === true),
-    metadata: isJsonObject(user['public_metadata']) ? user['public_metadata'] : {},
+    metadata: isRecord(user['public_metadata']) ? user['public_metadata'] : {},
     ...times,
   };
 }
@@ -35,11 +34,12 @@ export function parseClerkUser(json: unknown, timestampMs?: number): UserProfile
 const INACTIVE_FLAGS = ['banned', 'locked', 'deprovisioned'] as const;
 
 /** The address that `primary_email_address_id` names; another address of the user is never taken for it. */
-function primaryEmailOf(user: Json): string | null {
+function primaryEmailOf(user: UnknownRecord): string | null {
   const primaryId = textOrNull(user['primary_email_address_id']);
   const addresses: readonly unknown[] = Array.isArray(user['email_addresses']) ? user['email_addresses'] : [];
   const primary = addresses.find(
-    (address): address is Json => primaryId !== null && isJsonObject(address) && address['id'] === primaryId,
+    (address): address is UnknownRecord =>
+      primaryId !== null && isRecord(address) && address['id'] === primaryId,
   );
   return textOrNull(primary?.['email_address']);
 }

@@ -1,6 +1,7 @@
 import type { Auth } from '../auth/auth.js';
 import { sessionRevoked, userDeleted } from '../auth/revocations.js';
 import { ClerkError } from '../clerk-error.js';
+import { SingleFlight } from '../single-flight.js';
 import { parseClerkUser } from './clerk-user.js';
 import { CurrentUsers } from './current-users.js';
 import type { MirroredUser } from './mirrored-user.js';
@@ -20,8 +21,8 @@ export interface ClerkUsersParts {
 
 /** The users in the database, and how they get there when no webhook has brought them yet. */
 export class ClerkUsers extends CurrentUsers {
-  readonly #syncing = new Map<string, Promise<UserSync>>();
-  readonly #bringing = new Map<string, Promise<MirroredUser>>();
+  readonly #syncing = new SingleFlight<UserSync>();
+  readonly #bringing = new SingleFlight<MirroredUser>();
 
   constructor(private readonly parts: ClerkUsersParts) {
     super();
@@ -36,7 +37,8 @@ export class ClerkUsers extends CurrentUsers {
     const clerkId = userIdOf(auth);
     const found = await this.find(clerkId);
     if (found.outcome === 'deleted') throw userDeleted();
-    const user = found.outcome === 'found' ? found.user : await this.#bring(clerkId);
+    const user =
+      found.outcome === 'found' ? found.user : await this.#bringing.run(clerkId, () => this.#bring(clerkId));
     if (!user.isActive) throw sessionRevoked();
     return user;
   }
@@ -49,26 +51,14 @@ export class ClerkUsers extends CurrentUsers {
    * @throws ClerkError DATABASE_UNAVAILABLE, CLERK_UNAVAILABLE, CLERK_RATE_LIMITED, CLERK_SECRET_KEY_REJECTED
    */
   sync(clerkId: string): Promise<UserSync> {
-    const underWay = this.#syncing.get(clerkId);
-    if (underWay !== undefined) return underWay;
-    const syncing = this.#sync(clerkId).finally(() => this.#syncing.delete(clerkId));
-    this.#syncing.set(clerkId, syncing);
-    return syncing;
+    return this.#syncing.run(clerkId, () => this.#sync(clerkId));
   }
 
   /**
    * For a user who was not in the database. Who asked while another request brought him finds him there: the database is asked
    * once more, after that request has ended.
    */
-  #bring(clerkId: string): Promise<MirroredUser> {
-    const underWay = this.#bringing.get(clerkId);
-    if (underWay !== undefined) return underWay;
-    const bringing = this.#bringNow(clerkId).finally(() => this.#bringing.delete(clerkId));
-    this.#bringing.set(clerkId, bringing);
-    return bringing;
-  }
-
-  async #bringNow(clerkId: string): Promise<MirroredUser> {
+  async #bring(clerkId: string): Promise<MirroredUser> {
     const found = await this.find(clerkId);
     if (found.outcome === 'deleted') throw userDeleted();
     return found.outcome === 'found' ? found.user : (await this.sync(clerkId)).user;

@@ -16,10 +16,6 @@ export function parseStorableJson(text: string): unknown {
   return JSON.parse(JSON.stringify(value).replace(UNSTORABLE, '$1\ufffd'));
 }
 
-export function isJsonObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** The value if it is text that is not empty, else null. */
 export function textOrNull(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null;

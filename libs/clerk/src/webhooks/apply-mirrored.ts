@@ -4,9 +4,9 @@ import { membershipPartiesOf, parseClerkMembership } from '../organizations/cler
 import { parseClerkOrganization } from '../organizations/clerk-organization.js';
 import { parseClerkUser } from '../users/clerk-user.js';
 import type { SourceVersion } from '../users/source-version.js';
-import { isJsonObject } from '../users/storable-json.js';
 import type { ClerkEvent } from './clerk-event.js';
 import type { WebhookDelivery } from './webhook-delivery.js';
+import { isRecord } from '../unknown-record.js';
 
 /** `ignored`: it does not say what it should. */
 type Mirrored = ClerkEvent | 'stale' | 'ignored';
@@ -60,7 +60,7 @@ async function applyMembership(
   if (delivery.type === 'organizationMembership.deleted') {
     const deleted = await remove(delivery, memberships, 'orgmem_');
     if (typeof deleted === 'string') return deleted;
-    const parties = membershipPartiesOf(isJsonObject(data) ? data : {});
+    const parties = membershipPartiesOf(isRecord(data) ? data : {});
     return { type: 'organizationMembership.deleted', membershipId: deleted.clerkId, ...parties };
   }
   const applied = await upsert(delivery, memberships, parseClerkMembership(data, delivery.timestampMs));

@@ -1,3 +1,5 @@
+import { withDeadline } from '../deadline.js';
+
 /** Work was given up because it took too long. */
 export class HandlerTimeoutError extends Error {
   override readonly name = 'HandlerTimeoutError';
@@ -11,17 +13,9 @@ export class HandlerTimeoutError extends Error {
  */
 export async function withinTime<T>(msMax: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const limit = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      const error = new HandlerTimeoutError(`It was given up after ${msMax} ms.`);
-      limit.abort(error);
-      reject(error);
-    }, msMax);
+  return withDeadline(work(limit.signal), msMax, () => {
+    const error = new HandlerTimeoutError(`It was given up after ${msMax} ms.`);
+    limit.abort(error);
+    return error;
   });
-  try {
-    return await Promise.race([work(limit.signal), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

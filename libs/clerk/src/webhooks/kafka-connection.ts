@@ -2,6 +2,7 @@ import type { Kafka, Message } from 'kafkajs';
 
 import { ClerkError } from '../clerk-error.js';
 import type { ResolvedKafkaOptions } from './kafka-options.js';
+import { withDeadline } from '../deadline.js';
 
 /** With the time that the request itself takes this stays below the 5 s in which a webhook must be answered, milliseconds. */
 export const BROKER_ANSWER_MS = 3_500;
@@ -50,18 +51,12 @@ export type KafkaMessage = Pick<Message, 'key' | 'value' | 'headers'>;
  * @throws ClerkError BROKER_UNAVAILABLE when the call fails or takes longer than `timeoutMs`
  */
 export async function brokerAnswer<T>(call: Promise<T>, timeoutMs = BROKER_ANSWER_MS): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(brokerUnavailable(`gave no answer in ${timeoutMs} ms`)), timeoutMs);
-  });
   try {
-    return await Promise.race([call, deadline]);
+    return await withDeadline(call, timeoutMs, () => brokerUnavailable(`gave no answer in ${timeoutMs} ms`));
   } catch (cause) {
     throw cause instanceof ClerkError && cause.code === 'BROKER_UNAVAILABLE'
       ? cause
       : brokerUnavailable('refused or failed', cause);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

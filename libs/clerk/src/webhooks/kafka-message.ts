@@ -1,6 +1,7 @@
-import { isJsonObject, parseStorableJson, textOrNull, timeMsOrNull } from '../users/storable-json.js';
+import { parseStorableJson, textOrNull, timeMsOrNull } from '../users/storable-json.js';
 import type { KafkaMessage } from './kafka-connection.js';
 import type { WebhookDelivery } from './webhook-delivery.js';
+import { isRecord } from '../unknown-record.js';
 
 /** Names the registration that received the delivery: several may share a topic. */
 export const REGISTRATION_HEADER = 'clerk-registration';
@@ -29,7 +30,7 @@ const FIELDS: { readonly [Name in keyof WebhookDelivery]: (value: unknown) => bo
   userId: isTextOrNull,
   timestampMs: (value) => timeMsOrNull(value) !== null,
   instanceId: isTextOrNull,
-  payload: (value) => value === null || isJsonObject(value),
+  payload: (value) => value === null || isRecord(value),
 };
 
 /** The delivery as it is stored. Of one entity all are in one partition, and so in the order in which they were received. */
@@ -82,7 +83,7 @@ function parse(value: Uint8Array | string | null): unknown {
 }
 
 function isDelivery(value: unknown): value is WebhookDelivery {
-  return isJsonObject(value) && Object.entries(FIELDS).every(([name, isRight]) => isRight(value[name]));
+  return isRecord(value) && Object.entries(FIELDS).every(([name, isRight]) => isRight(value[name]));
 }
 
 function isText(value: unknown): boolean {

@@ -1,5 +1,6 @@
-import { isJsonObject, parseStorableJson, textOrNull, timeMsOrNull } from '../users/storable-json.js';
+import { parseStorableJson, textOrNull, timeMsOrNull } from '../users/storable-json.js';
 import type { VerifiedHeaders } from './webhook-signature.js';
+import { isRecord } from '../unknown-record.js';
 
 /** A verified webhook, as received. */
 export interface WebhookDelivery {
@@ -37,7 +38,7 @@ export function parseWebhookDelivery(rawBody: Uint8Array, verified: VerifiedHead
       payload: null,
     };
   }
-  const data = isJsonObject(envelope['data']) ? envelope['data'] : {};
+  const data = isRecord(envelope['data']) ? envelope['data'] : {};
   return {
     id,
     type,
@@ -52,7 +53,7 @@ export function parseWebhookDelivery(rawBody: Uint8Array, verified: VerifiedHead
 function parseEnvelope(rawBody: Uint8Array): Readonly<Record<string, unknown>> {
   try {
     const value = parseStorableJson(new TextDecoder().decode(rawBody));
-    return isJsonObject(value) ? value : {};
+    return isRecord(value) ? value : {};
   } catch {
     // Not JSON, yet signed: refusing it would only have it sent again for a day.
     return {};
@@ -62,7 +63,7 @@ function parseEnvelope(rawBody: Uint8Array): Readonly<Record<string, unknown>> {
 function userIdOf(type: string, data: Readonly<Record<string, unknown>>): string | null {
   if (type.startsWith('user.')) return textOrNull(data['id']);
   const places = [data, data['public_user_data'], data['payer']];
-  const ids = places.map((place) => (isJsonObject(place) ? textOrNull(place['user_id']) : null));
+  const ids = places.map((place) => (isRecord(place) ? textOrNull(place['user_id']) : null));
   return ids.find((id) => id !== null) ?? null;
 }
 
@@ -70,9 +71,9 @@ function userIdOf(type: string, data: Readonly<Record<string, unknown>>): string
 function withoutNamelessPayer(
   envelope: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
-  const data = isJsonObject(envelope['data']) ? envelope['data'] : {};
+  const data = isRecord(envelope['data']) ? envelope['data'] : {};
   const payer = data['payer'];
-  if (!isJsonObject(payer) || textOrNull(payer['user_id']) !== null) return envelope;
+  if (!isRecord(payer) || textOrNull(payer['user_id']) !== null) return envelope;
   const { email: _email, first_name: _firstName, last_name: _lastName, ...kept } = payer;
   return { ...envelope, data: { ...data, payer: kept } };
 }

@@ -1,8 +1,7 @@
 import type { ArgumentsHost } from '@nestjs/common';
 
-import { type ClientSocket, type CredentialHeaders, isRecord, type Transport } from './transport.js';
-
-type Json = Readonly<Record<string, unknown>>;
+import { type ClientSocket, type CredentialHeaders, type Transport } from './transport.js';
+import { isRecord, type UnknownRecord } from '../../unknown-record.js';
 
 /**
  * GraphQL: queries and mutations by the headers of their request, subscriptions by the `connectionParams` of their connection.
@@ -34,7 +33,7 @@ export const graphqlTransport: Transport = {
   },
 };
 
-function contextOf(host: ArgumentsHost): Json {
+function contextOf(host: ArgumentsHost): UnknownRecord {
   const context: unknown = host.getArgByIndex(isReference(host) ? 1 : 2);
   if (isRecord(context)) return context;
   throw new Error('The GraphQL context must be an object with the request in `req`.');
@@ -46,7 +45,7 @@ function isReference(host: ArgumentsHost): boolean {
 }
 
 /** The connection of graphql-ws: the context itself, or where Nest's Apollo driver puts it. */
-function connectionOf(context: Json): Json | null {
+function connectionOf(context: UnknownRecord): UnknownRecord | null {
   const candidates = [context, context['req']];
   return (
     candidates
@@ -55,22 +54,22 @@ function connectionOf(context: Json): Json | null {
   );
 }
 
-function extraOf(connection: Json): Json {
+function extraOf(connection: UnknownRecord): UnknownRecord {
   return isRecord(connection['extra']) ? connection['extra'] : {};
 }
 
-function requestOf(context: Json): Json {
+function requestOf(context: UnknownRecord): UnknownRecord {
   const { req, request, reply } = context;
   const candidates = [req, request, isRecord(reply) ? reply['request'] : undefined];
   return candidates.find(isRecord) ?? {};
 }
 
-function headersOf({ headers }: Json): CredentialHeaders {
+function headersOf({ headers }: UnknownRecord): CredentialHeaders {
   // Node's own header object, or what Fastify made of it: text or lists of text.
   return isRecord(headers) ? (headers as CredentialHeaders) : {};
 }
 
-function parametersOf({ connectionParams }: Json): CredentialHeaders {
+function parametersOf({ connectionParams }: UnknownRecord): CredentialHeaders {
   if (!isRecord(connectionParams)) return {};
   const authorization = connectionParams['authorization'] ?? connectionParams['Authorization'];
   return typeof authorization === 'string' ? { authorization } : {};

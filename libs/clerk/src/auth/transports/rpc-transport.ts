@@ -1,6 +1,7 @@
 import type { ArgumentsHost } from '@nestjs/common';
 
-import { isRecord, type Transport } from './transport.js';
+import { type Transport } from './transport.js';
+import { isRecord } from '../../unknown-record.js';
 
 /**
  * Microservice handlers: gRPC by its metadata, NATS, Kafka and RabbitMQ by the headers of the message. TCP, Redis and MQTT have

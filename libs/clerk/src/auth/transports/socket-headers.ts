@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-import { type ClientSocket, type CredentialHeaders, isRecord } from './transport.js';
+import { type ClientSocket, type CredentialHeaders } from './transport.js';
+import { isRecord } from '../../unknown-record.js';
 
 const HEADERS = Symbol('nest-clerk.socket-headers');
 

@@ -31,7 +31,3 @@ export interface Transport {
   /** The connection that the call leaves open, if it does. */
   socket?(host: ArgumentsHost): ClientSocket | null;
 }
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
-}

@@ -1,7 +1,8 @@
 import type { ArgumentsHost } from '@nestjs/common';
 
 import { socketHeaders } from './socket-headers.js';
-import { isRecord, type Transport } from './transport.js';
+import { type Transport } from './transport.js';
+import { isRecord } from '../../unknown-record.js';
 
 const CARRIERS = Symbol('nest-clerk.ws-carriers');
 
