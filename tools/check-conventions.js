@@ -36,9 +36,14 @@ const importRules = [
     why: 'only apps/api/src/database imports Prisma and PGlite',
   },
   {
-    files: /^libs\/(?!clerk\/src\/client\/)/,
+    files: /^libs\/(?!clerk\/src\/client\/|react\/)/,
     forbids: (specifier, target, isTypeOnly) => specifier.startsWith('@clerk/') && !isTypeOnly,
     why: 'values of @clerk/backend are imported in client/ only; types anywhere',
+  },
+  {
+    files: /^(libs\/react|apps\/playground)\//,
+    forbids: (specifier) => /^(@nestjs\/|nest-clerk$|nest-rate-tiers$|clerk-sandbox$)/.test(specifier),
+    why: 'the front end knows the service by HTTP only',
   },
   {
     files: /^libs\/(?!.*\/redis-[^/]*$)/,
@@ -124,7 +129,7 @@ function textProblems(file, text) {
 function sourceFiles() {
   return ['apps', 'libs', 'test'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+      .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
       .map((entry) => normalise(relative(root, join(entry.parentPath, entry.name)))),
   );
 }

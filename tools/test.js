@@ -1,7 +1,7 @@
 // `npm test`: finds out which real services are here, says so in one line, and runs every suite that can run.
-//   node tools/test.js [unit] [e2e] [tour] [-- jest arguments]
+//   node tools/test.js [unit] [e2e] [browser] [tour] [-- jest arguments]
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -13,6 +13,9 @@ import { buildIfStale } from './build-if-stale.js';
 const databaseUrl = process.env.TEST_DATABASE_URL ?? 'postgresql://postgres:postgres@127.0.0.1:5432/postgres';
 const redisUrl = process.env.TEST_REDIS_URL ?? 'redis://127.0.0.1:6379';
 
+/** Where Debian's packages put it. */
+const chromium = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
 /** Jest leaves one core free, which of two is half: most suites wait for others longer than they compute. */
 const workers = Math.max(2, availableParallelism() - 1);
 
@@ -22,9 +25,10 @@ const wants = (suite) => suites.length === 0 || suites.includes(suite);
 const [postgres, redis] = await Promise.all([probe(postgresVersion), probe(redisVersion)]);
 const services = postgres.version !== undefined && redis.version !== undefined;
 const projects = [
-  ...(wants('unit') ? ['unit'] : []),
+  ...(wants('unit') ? ['unit', 'unit:react-19', 'unit:react-18'] : []),
   ...(wants('e2e') ? ['e2e:embedded'] : []),
   ...(wants('e2e') && services ? ['e2e:services'] : []),
+  ...(wants('browser') && existsSync(chromium) ? ['browser'] : []),
   ...(wants('tour') ? ['tour'] : []),
 ];
 
@@ -39,6 +43,10 @@ if (!services && process.env.CI && wants('e2e')) {
     'CI needs PostgreSQL and Redis: set TEST_DATABASE_URL and TEST_REDIS_URL, or start them (docker-compose.yml).',
   );
   process.exit(1);
+}
+if (wants('browser') && !existsSync(chromium)) {
+  console.log(`The browser suite is left out: there is no ${chromium} (CHROMIUM names another).`);
+  if (process.env.CI) process.exit(1);
 }
 
 buildIfStale();

@@ -1,0 +1,2 @@
+/** `ResolvedOptions`. */
+export const OPTIONS = Symbol('nest-rate-tiers.options');
