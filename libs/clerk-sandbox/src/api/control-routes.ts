@@ -51,7 +51,9 @@ function webhookRoutes(sandbox: ClerkSandbox): Routes {
       return { ok: true };
     },
     'GET /sandbox/webhooks/endpoints': () =>
-      sandbox.webhooks.endpoints().map(({ id, url, isDisabled }) => ({ id, url, disabled: isDisabled })),
+      sandbox.webhooks
+        .endpoints()
+        .map(({ id, url, secret, isDisabled }) => ({ id, url, secret, disabled: isDisabled })),
     'POST /sandbox/webhooks/endpoints': ({ body }) => {
       const url = optionalText(body, 'url') ?? '';
       if (!URL.canParse(url)) throw invalidParameter('url', 'url must be an http URL');

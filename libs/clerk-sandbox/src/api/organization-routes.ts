@@ -26,6 +26,8 @@ export function organizationRoutes(world: World, organizations: Organizations): 
     'PATCH /v1/organizations/:id/metadata': ({ path, body }) =>
       organizations.mergeMetadata(path['id'] ?? '', body),
     'DELETE /v1/organizations/:id': ({ path }) => organizations.delete(path['id'] ?? ''),
+    'GET /v1/organization_memberships': ({ query }) =>
+      paged(orderBy(listed(world, [...world.memberships.values()]), query, MEMBERSHIP_KEYS), query),
     'GET /v1/organizations/:id/memberships': ({ path, query }) =>
       paged(
         orderBy(filterMemberships(organizations, path['id'] ?? '', query), query, MEMBERSHIP_KEYS),
@@ -43,11 +45,15 @@ export function organizationRoutes(world: World, organizations: Organizations): 
 function filterOrganizations(world: World, query: URLSearchParams): OrganizationJson[] {
   const text = query.get('query')?.toLowerCase() ?? '';
   const ids = list(query, 'organization_id');
-  return [...world.organizations.values()].filter(
+  return listed(world, [...world.organizations.values()]).filter(
     ({ id, name, slug }) =>
       (ids.length === 0 || ids.includes(id)) &&
       [id, name, slug].some((value) => value.toLowerCase().includes(text)),
   );
+}
+
+function listed<T extends { readonly id: string }>(world: World, items: readonly T[]): T[] {
+  return items.filter(({ id }) => !world.unlistedIds.has(id));
 }
 
 function filterMemberships(

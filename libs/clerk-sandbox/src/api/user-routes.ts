@@ -52,7 +52,7 @@ function filterUsers(world: World, organizations: Organizations, query: URLSearc
     ...textTests(query),
   ];
   return [...world.users.values()].filter(
-    (user) => !world.unlistedUserIds.has(user.id) && tests.every((test) => test(user)),
+    (user) => !world.unlistedIds.has(user.id) && tests.every((test) => test(user)),
   );
 }
 

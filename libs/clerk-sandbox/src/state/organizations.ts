@@ -3,13 +3,8 @@ import { later } from './clock.js';
 import { identifierTaken } from './identifiers.js';
 import type { DeletedJson, MembershipJson, OrganizationJson } from './json.js';
 import { mergeMetadata, optionalMetadata, optionalText, type Parameters } from './parameters.js';
+import { roleOf } from './roles.js';
 import type { World } from './world.js';
-
-/** What a role may do in the sandbox's one organisation feature, `invoices`. System permissions are Clerk's own. */
-const ROLE_PERMISSIONS: Readonly<Record<string, readonly string[]>> = {
-  'org:admin': ['org:invoices:read', 'org:invoices:manage', 'org:sys_memberships:manage'],
-  'org:member': ['org:invoices:read', 'org:sys_memberships:read'],
-};
 
 /** Organisations and their memberships. */
 export class Organizations {
@@ -175,6 +170,15 @@ export class Organizations {
     for (const membership of this.membershipsOfUser(userId)) this.forget(membership);
   }
 
+  /**
+   * Whether lists of the instance show an organisation or a membership: false is a fault, of an index that lags behind. By id, and
+   * in the organisation's own list, it is found all the same.
+   */
+  setListed(id: string, isListed: boolean): void {
+    if (isListed) this.world.unlistedIds.delete(id);
+    else this.world.unlistedIds.add(id);
+  }
+
   private forget(membership: MembershipJson): void {
     this.world.memberships.delete(membership.id);
     const organization = this.count(this.get(membership.organization.id), -1);
@@ -203,13 +207,6 @@ export class Organizations {
       throw identifierTaken('slug');
     }
   }
-}
-
-function roleOf(parameters: Parameters): { role: string; permissions: string[] } {
-  const role = optionalText(parameters, 'role') ?? '';
-  const permissions = ROLE_PERMISSIONS[role];
-  if (permissions === undefined) throw notFound('Role');
-  return { role, permissions: [...permissions] };
 }
 
 function slugOf(name: string): string {

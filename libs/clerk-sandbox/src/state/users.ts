@@ -134,8 +134,8 @@ export class Users {
   /** Whether lists show the user: false is a fault, of an index that lags behind. By id the user is found all the same. */
   setListed(id: string, isListed: boolean): void {
     this.get(id);
-    if (isListed) this.world.unlistedUserIds.delete(id);
-    else this.world.unlistedUserIds.add(id);
+    if (isListed) this.world.unlistedIds.delete(id);
+    else this.world.unlistedIds.add(id);
   }
 
   private changeMetadata(

@@ -15,8 +15,8 @@ export class World {
   readonly memberships = new Map<string, MembershipJson>();
   /** Plan by user id; a user who is not in it is on `free_user`. */
   readonly plans = new Map<string, PlanSlug>();
-  /** Users whom lists leave out though they are there, as an index does that lags behind. */
-  readonly unlistedUserIds = new Set<string>();
+  /** Users, organisations and memberships that lists of the instance leave out though they are there, as an index does that lags behind. */
+  readonly unlistedIds = new Set<string>();
 
   constructor(
     readonly now: Now,
