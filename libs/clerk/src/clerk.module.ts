@@ -16,6 +16,7 @@ import type { ResolvedOptions } from './clerk.options.js';
 import { ClerkService } from './clerk.service.js';
 import { clerkProviders } from './clerk.providers.js';
 import { OPTIONS } from './clerk.tokens.js';
+import { ClerkSync } from './sync/clerk-sync.service.js';
 import { CurrentUsers } from './users/current-users.js';
 import { WebhookBodies } from './webhooks/webhook-bodies.js';
 
@@ -31,6 +32,7 @@ import { WebhookBodies } from './webhooks/webhook-bodies.js';
   providers: clerkProviders,
   exports: [
     ClerkService,
+    ClerkSync,
     RequestAuthenticator,
     CurrentUsers,
     ClerkSockets,

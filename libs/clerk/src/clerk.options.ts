@@ -58,7 +58,10 @@ export interface ClerkModuleOptions {
   readonly unknownKeyCooldownSeconds?: number;
   /** Largest webhook body, bytes, integer, 1024–10485760. @default 1048576 */
   readonly webhookBodyBytesMax?: number;
-  /** How many webhooks are applied at once, each with a connection of its own, integer, 1–64. @default 4 */
+  /**
+   * How many webhooks are applied at once, each with a connection of its own, integer, 1–64; as many again, less one (at least one),
+   * while handlers take longer than a second, and two for what hung or was cut off. @default 4
+   */
   readonly webhookConcurrency?: number;
   /** How long the bodies of webhooks are kept, days, integer, 1–365. @default 30 */
   readonly webhookPayloadDays?: number;

@@ -16,6 +16,8 @@ import { MemorySessionCache } from './sessions/memory-session-cache.js';
 import { RedisSessionCache } from './sessions/redis-session-cache.js';
 import { SessionCache } from './sessions/session-cache.js';
 import { createStorage, type Storage } from './storage.js';
+import { ClerkSync } from './sync/clerk-sync.service.js';
+import { DoubtSettler } from './sync/doubt-settler.service.js';
 import { CurrentUsers } from './users/current-users.js';
 import { ClerkUsers } from './users/clerk-users.service.js';
 import { WebhookReceiver } from './webhooks/webhook-receiver.js';
@@ -105,6 +107,18 @@ export const clerkProviders: Provider[] = [
       backend: ClerkBackend,
       ...[sessions, users, webhooks, { mirror }]: [ClerkSessions, ClerkUsers, WebhookReceiver, Storage]
     ) => new ClerkService({ verifier, backend, sessions, users, webhooks, mirror }),
+  },
+  {
+    provide: ClerkSync,
+    inject: [STORAGE, ClerkBackend],
+    useFactory: ({ sync: store, inbox }: Storage, { listing }: ClerkBackend) =>
+      new ClerkSync({ listing, store, inbox }),
+  },
+  {
+    provide: DoubtSettler,
+    inject: [OPTIONS, ClerkSync],
+    useFactory: ({ secretKey }: ResolvedOptions, sync: ClerkSync) =>
+      secretKey === null ? null : new DoubtSettler({ settle: () => sync.settleDoubts() }),
   },
   {
     provide: INSTANCE,

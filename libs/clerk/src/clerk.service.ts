@@ -148,6 +148,11 @@ export class ClerkService {
     return this.parts.webhooks.receive(rawBody, headers);
   }
 
+  /** Resolves while the endpoint can store webhooks: for a readiness check. @throws ClerkError DATABASE_UNAVAILABLE, BROKER_UNAVAILABLE */
+  requireWebhookStorage(): Promise<void> {
+    return this.parts.webhooks.requireStorage();
+  }
+
   /** What waits to be applied, here and in the other processes on the same database. @throws ClerkError DATABASE_UNAVAILABLE */
   webhookBacklog(): Promise<WebhookBacklog> {
     return this.parts.webhooks.backlog();

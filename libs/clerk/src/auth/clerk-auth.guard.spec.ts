@@ -2,6 +2,7 @@ import {
   Controller,
   type ExecutionContext,
   Get,
+  Injectable,
   type INestApplication,
   Logger,
   Module,
@@ -20,6 +21,7 @@ import {
   CurrentAuth,
   CurrentUser,
   DenyImpersonation,
+  getRequestAuth,
   type MirroredUser,
   OptionalAuth,
   Public,
@@ -249,6 +251,22 @@ class AdminController {
 @RequirePlan('user:enterprise')
 class SubController extends AdminController {}
 
+/** Whom calls were proved to come from that the guard refused. */
+const refused: (Auth | null | undefined)[] = [];
+
+/** The guard, and what whoever comes after a refusal sees. */
+@Injectable()
+class WatchedGuard extends ClerkAuthGuard {
+  override async canActivate(context: ExecutionContext): Promise<boolean> {
+    try {
+      return await super.canActivate(context);
+    } catch (error) {
+      refused.push(getRequestAuth(context));
+      throw error;
+    }
+  }
+}
+
 const adapters = { fastify: () => new FastifyAdapter(), express: () => new ExpressAdapter() };
 
 describe.each(['fastify', 'express'] as const)('the guard on %s', (adapter) => {
@@ -271,7 +289,7 @@ describe.each(['fastify', 'express'] as const)('the guard on %s', (adapter) => {
         ContradictionController,
         MisnamedController,
       ],
-      providers: [ClerkAuthGuard, { provide: APP_GUARD, useExisting: ClerkAuthGuard }],
+      providers: [ClerkAuthGuard, { provide: APP_GUARD, useClass: WatchedGuard }],
     })
     class AppModule {}
     app = await NestFactory.create(AppModule, adapters[adapter](), { logger: false, abortOnError: false });
@@ -323,6 +341,12 @@ describe.each(['fastify', 'express'] as const)('the guard on %s', (adapter) => {
     // The guard asks for the kind of a request before anything else.
     const context = { getType: () => 'carrier-pigeon' } as ExecutionContext;
     expect(() => guard.canActivate(context)).toThrow('carrier-pigeon');
+  });
+
+  it('tells who was proved, also where it refuses what he asks for', async () => {
+    refused.length = 0;
+    expect([await status('role', session(free.id)), await status('role')]).toEqual([403, 401]);
+    expect(refused).toEqual([expect.objectContaining({ userId: free.id }), undefined]);
   });
 
   it('denies what no decorator opens', async () => {

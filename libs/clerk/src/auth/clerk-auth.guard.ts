@@ -4,7 +4,7 @@ import { ClerkError } from '../clerk-error.js';
 import type { Auth } from './auth.js';
 import { ClerkSockets } from './clerk-sockets.service.js';
 import type { Admission } from './demand.js';
-import { setRequestAuth } from './request-auth.js';
+import { setProvedAuth, setRequestAuth } from './request-auth.js';
 import { RequestAuthenticator } from './request-authenticator.js';
 import { readRouteAccess, type RouteAccess } from './route-access.js';
 import { TransportExceptions } from './transport-exceptions.js';
@@ -79,6 +79,8 @@ export class ClerkAuthGuard implements CanActivate {
 
   /** @throws ClerkError NOT_ALLOWED, REVERIFICATION_REQUIRED */
   #admit(auth: Auth, { context, transport, admission }: Call): true {
+    // Also of whom is refused what he asks for: whoever looks on, such as a rate limit, must know whose call it was.
+    setProvedAuth(context, auth);
     const decision = admission(auth, transport.parameters(context));
     if (decision.outcome === 'denied') {
       throw new ClerkError(

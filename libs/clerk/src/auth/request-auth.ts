@@ -15,6 +15,13 @@ interface Operation {
   [AUTH]?: Auth | null | 'several';
 }
 
+/** Of this call alone: it was proved whose it is, and not yet that it may be made. */
+export function setProvedAuth(context: ExecutionContext, auth: Auth): void {
+  const carrier: Carrier = transportOf(context).carrier(context);
+  carrier[AUTH] = auth;
+}
+
+/** Of a call that is let through, and of the other calls of its operation. */
 export function setRequestAuth(context: ExecutionContext, auth: Auth | null): void {
   const transport = transportOf(context);
   const carrier: Carrier = transport.carrier(context);
@@ -24,7 +31,10 @@ export function setRequestAuth(context: ExecutionContext, auth: Auth | null): vo
   operation[AUTH] = AUTH in operation && operation[AUTH] !== auth ? 'several' : auth;
 }
 
-/** What the guard proved; null for an anonymous call that it let through; undefined where it did not look. */
+/**
+ * What `ClerkAuthGuard` proved of a call, for guards and interceptors that come after it, and for filters where it then refused what was
+ * asked for (403); null for an anonymous call that it let through; undefined where it did not look or nothing was proved.
+ */
 export function getRequestAuth(context: ExecutionContext): Auth | null | undefined {
   const transport = transportOf(context);
   const carrier: Carrier = transport.carrier(context);

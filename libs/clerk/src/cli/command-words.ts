@@ -22,6 +22,8 @@ const OPTIONS = {
   body: { type: 'string' },
   url: { type: 'string' },
   id: { type: 'string' },
+  'delivery-id': { type: 'string' },
+  recent: { type: 'boolean' },
 } as const;
 
 export type OptionName = keyof typeof OPTIONS;
@@ -31,12 +33,12 @@ const EVERYWHERE: readonly OptionName[] = ['json', 'help', 'name'];
 /** Each command with the options that mean something to it. */
 const COMMANDS = {
   sync: ['accept-instance'],
-  reconcile: ['dry-run', 'deletions-max', 'wait'],
+  reconcile: ['recent', 'dry-run', 'deletions-max', 'wait'],
   'events list': ['status', 'type', 'limit'],
   'events dead': ['type', 'limit'],
   'events show': ['payload'],
   'events replay': ['dead'],
-  'webhook send': ['type', 'data', 'body', 'url', 'id'],
+  'webhook send': ['type', 'id', 'data', 'body', 'url', 'delivery-id'],
 } as const satisfies Readonly<Record<string, readonly OptionName[]>>;
 
 export type CommandName = keyof typeof COMMANDS;

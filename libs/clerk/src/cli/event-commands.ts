@@ -43,7 +43,9 @@ export async function replayEvents(context: CommandContext): Promise<boolean> {
   const missed = words.filter((id) => !replayed.includes(id));
   context.print({ replayed, missed }, [
     `${replayed.length} will be applied again.`,
-    ...missed.map((id) => `${id} is not there, or waits already.`),
+    ...missed.map(
+      (id) => `${id} is not there, waits already, or has no body any more: replay it from Clerk's dashboard.`,
+    ),
   ]);
   return missed.length === 0;
 }

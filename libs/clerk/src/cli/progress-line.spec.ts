@@ -1,3 +1,4 @@
+import type { KindName } from '../sync/sync-kind.js';
 import { ProgressLine } from './progress-line.js';
 
 function createLine(isTerminal: boolean) {
@@ -7,9 +8,9 @@ function createLine(isTerminal: boolean) {
     { write: (text) => void written.push(text.replace('\r\u001b[2K', '<over>')), isTerminal },
     () => clock.nowMs,
   );
-  const update = (atMs: number, done: number, total = 10_000) => {
+  const update = (atMs: number, done: number, total = 10_000, kind: KindName = 'users') => {
     clock.nowMs = atMs;
-    line.update({ done, total });
+    line.update({ kind, done, total });
   };
   return { line, written, update };
 }
@@ -39,6 +40,19 @@ describe('progress', () => {
       '100/10000 users (1 %), 100/s, 1 min 39 s left\n',
       '600/10000 users (6 %), 100/s, 1 min 34 s left\n',
       '10000/10000 users (100 %), 1639/s\n',
+    ]);
+  });
+
+  it('of another kind has a line and a rate of its own', () => {
+    const { written, update } = createLine(true);
+    update(10_000, 10_000);
+    update(10_050, 0, 50, 'memberships');
+    update(11_050, 50, 50, 'memberships');
+    expect(written).toEqual([
+      '<over>[##############################] 10000/10000 users (100 %), 1000/s',
+      '\n',
+      '<over>[------------------------------] 0/50 memberships (0 %), 0/s',
+      '<over>[##############################] 50/50 memberships (100 %), 50/s',
     ]);
   });
 

@@ -1,4 +1,5 @@
-import type { SyncProgress } from '../sync/user-backfill.js';
+import type { SyncProgress } from '../sync/backfill.js';
+import type { KindName } from '../sync/sync-kind.js';
 
 /** Where progress is written. */
 export interface ProgressOutput {
@@ -13,7 +14,8 @@ const PLAIN_MS = 5_000;
 
 /** How far a long job is, how fast it goes, and when it will be done. */
 export class ProgressLine {
-  readonly #startedMs: number;
+  #startedMs: number;
+  #kind: KindName | null = null;
   #wroteMs = Number.NEGATIVE_INFINITY;
   #done = 0;
   #isOpen = false;
@@ -28,6 +30,8 @@ export class ProgressLine {
   update(progress: SyncProgress): void {
     const { isTerminal, write } = this.output;
     const nowMs = this.nowMs();
+    if (this.#kind !== null && this.#kind !== progress.kind) this.#begin(nowMs);
+    this.#kind = progress.kind;
     const isEnd = progress.done >= progress.total && progress.done !== this.#done;
     this.#done = progress.done;
     if (!isEnd && nowMs - this.#wroteMs < (isTerminal ? REDRAW_MS : PLAIN_MS)) return;
@@ -36,6 +40,14 @@ export class ProgressLine {
     // What is left of a longer line before it is cleared.
     write(isTerminal ? `\r\u001b[2K${bar(progress)} ${text}` : `${text}\n`);
     this.#isOpen = isTerminal;
+  }
+
+  /** Another kind has a line, a rate and an end of its own. */
+  #begin(nowMs: number): void {
+    this.end();
+    this.#startedMs = nowMs;
+    this.#wroteMs = Number.NEGATIVE_INFINITY;
+    this.#done = 0;
   }
 
   /** What is written from now on starts on a line of its own. */
@@ -50,12 +62,12 @@ function bar({ done, total }: SyncProgress): string {
   return `[${'#'.repeat(full)}${'-'.repeat(BAR_WIDTH - full)}]`;
 }
 
-function describe({ done, total }: SyncProgress, elapsedMs: number): string {
+function describe({ kind, done, total }: SyncProgress, elapsedMs: number): string {
   const perSecond = elapsedMs > 0 ? (done * 1_000) / elapsedMs : 0;
   const share = total === 0 ? 100 : Math.floor((100 * done) / total);
   const leftSeconds = perSecond > 0 ? Math.ceil((total - done) / perSecond) : null;
   const eta = leftSeconds === null || done >= total ? '' : `, ${duration(leftSeconds)} left`;
-  return `${done}/${total} users (${share} %), ${Math.round(perSecond)}/s${eta}`;
+  return `${done}/${total} ${kind} (${share} %), ${Math.round(perSecond)}/s${eta}`;
 }
 
 function duration(seconds: number): string {

@@ -1,11 +1,10 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
 
 import { ClerkError } from '../clerk-error.js';
 import { OptionReader } from '../option-reader.js';
 import type { CommandContext } from './command-context.js';
 import { UsageError } from './command-words.js';
+import { webhookBody } from './webhook-body.js';
 
 const ANSWER_MS_MAX = 15_000;
 
@@ -14,36 +13,11 @@ export async function sendWebhook(context: CommandContext): Promise<boolean> {
   const { values, env } = context;
   const url = values.url ?? `http://127.0.0.1:${env('PORT') || '3000'}/webhooks/clerk`;
   if (!URL.canParse(url)) throw new UsageError('--url must be a URL.');
-  const id = values.id ?? `msg_${randomUUID().replaceAll('-', '')}`;
-  const body = await bodyOf(context);
+  const id = values['delivery-id'] ?? `msg_${randomUUID().replaceAll('-', '')}`;
+  const body = await webhookBody(context);
   const status = await post(url, { body, headers: sign({ id, body }, signingKey(context)) });
   context.print({ id, status }, [`${id}: ${status ?? 'no answer'}`]);
   return status !== null && status >= 200 && status < 300;
-}
-
-async function bodyOf({ values }: CommandContext): Promise<string> {
-  const { body, data, type } = values;
-  if (body !== undefined && type === undefined && data === undefined) return readBody(body);
-  if (body !== undefined || type === undefined)
-    throw new UsageError('Say --type and --data, or --body alone.');
-  return JSON.stringify({ data: parseData(data ?? '{}'), object: 'event', type, timestamp: Date.now() });
-}
-
-async function readBody(file: string): Promise<string> {
-  if (file === '-') return text(process.stdin);
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new UsageError('The file of --body cannot be read.', { cause });
-  }
-}
-
-function parseData(data: string): unknown {
-  try {
-    return JSON.parse(data);
-  } catch (cause) {
-    throw new UsageError('--data must be JSON.', { cause });
-  }
 }
 
 /** The first of the endpoint's secrets. Never a word of the command line: others on the machine can read those. */

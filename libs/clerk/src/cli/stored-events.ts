@@ -37,10 +37,11 @@ const FIND = `SELECT ${COLUMNS} FROM clerk_webhook_events WHERE registration = $
 const PAYLOAD = `SELECT payload FROM clerk_webhook_events WHERE registration = $1 AND id = $2`;
 
 // $1 registration · $2 ids, JSON text, or null for every dead one
-// Guarantees: what is under way stays as it is. An event that was applied is applied again by its version: nothing older wins.
+// Guarantees: what is under way stays as it is, and so does what cannot be applied again, as its body is gone and it is no deletion.
+// An event that was applied is applied again by its version: nothing older wins.
 const REPLAY = `UPDATE clerk_webhook_events
   SET status = 'pending', attempts = 0, next_attempt_at = now(), finished_at = NULL, last_error = NULL
-  WHERE registration = $1 AND status <> 'pending'
+  WHERE registration = $1 AND status <> 'pending' AND (payload IS NOT NULL OR type LIKE '%.deleted')
     AND CASE WHEN $2::jsonb IS NULL THEN status = 'dead' ELSE id IN (SELECT jsonb_array_elements_text($2::jsonb)) END
   RETURNING id`;
 
@@ -71,7 +72,7 @@ export class StoredEvents {
     return row?.payload ?? null;
   }
 
-  /** Makes events due again; null: every dead one. @returns the ids of those that were not waiting already */
+  /** Makes events due again; null: every dead one. @returns the ids of those that neither wait already nor have lost their body */
   async replay(ids: readonly string[] | null): Promise<readonly string[]> {
     const words = ids === null ? null : JSON.stringify(ids);
     return (await this.#query<{ id: string }>(REPLAY, this.registration, words)).map(({ id }) => id);

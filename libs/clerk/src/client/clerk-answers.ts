@@ -44,10 +44,23 @@ export function requireDeletion(answer: unknown, id: string): void {
   if (deletedId !== id || deleted !== true) throw unusable('a deletion');
 }
 
-/** @throws ClerkError CLERK_UNAVAILABLE when it is not a list */
+/** @throws ClerkError CLERK_UNAVAILABLE when it is not a list of things with an id each */
 export function requireList<T extends { readonly data: readonly unknown[] }>(answer: T): T {
-  if (Array.isArray(answer.data)) return answer;
+  if (Array.isArray(answer.data) && answer.data.every((item) => isText(fieldsOf(item)['id']))) return answer;
   throw unusable('a list');
+}
+
+/** @throws ClerkError CLERK_UNAVAILABLE when it is not how many there are */
+export function requireCount(count: unknown): number {
+  if (Number.isSafeInteger(count) && Number(count) >= 0) return Number(count);
+  throw unusable('a number of things');
+}
+
+/** @throws ClerkError CLERK_UNAVAILABLE when it does not name an instance */
+export function requireInstanceId(answer: unknown): string {
+  const { id } = fieldsOf(answer);
+  if (isText(id)) return id;
+  throw unusable('an instance');
 }
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {

@@ -1,6 +1,7 @@
 import { ClerkSandbox, SEEDED_MACHINE_SECRETS, SEEDED_USERS } from 'clerk-sandbox';
 
 import { ClerkError } from '../clerk-error.js';
+import { START } from './all-users.js';
 import { ClerkBackend } from './clerk-backend.js';
 
 /** As Clerk says no. https://clerk.com/docs/guides/development/errors/overview (read 2026-11-21) */
@@ -39,6 +40,24 @@ async function failure(call: Promise<unknown>): Promise<ClerkError> {
 }
 
 const { free } = SEEDED_USERS;
+
+/** Every question that is answered with a list. */
+function lists(clerk: ClerkBackend) {
+  const { listing } = clerk;
+  return {
+    listMemberships: () => clerk.listMemberships('user_1'),
+    listUsers: () => clerk.listUsers({}),
+    newest: () => listing.usersUpdatedAtMs(),
+    users: () => listing.userSteps(START).next(),
+    recentUsers: () => listing.recentUserSteps().next(),
+    listedUsers: () => listing.listedUserIds(['user_1']),
+    countOrganizations: () => listing.countOrganizations(),
+    organizations: () => listing.organizationSteps().next(),
+    listedOrganizations: () => listing.listedOrganizationIds(['org_1']),
+    memberships: () => listing.membershipSteps().next(),
+    membershipsOf: () => listing.membershipsOf('org_1', ['user_1']),
+  };
+}
 
 describe('the Backend API', () => {
   it('is called through the official client', async () => {
@@ -259,6 +278,54 @@ describe('the Backend API', () => {
       expect((await failure(backend().listMemberships('user_1'))).code).toBe('CLERK_UNAVAILABLE');
     },
   );
+
+  it.each([{ body: {} }, { body: { data: {} } }, { body: [{}] }, { body: { data: [{}], total_count: 1 } }])(
+    'that answers with no list of things with ids, where any list is asked for, is an outage: %j',
+    async ({ body }) => {
+      sandbox.faults.add(json(200, body));
+      const calls = Object.values(lists(backend())).map((call) => failure(call()));
+      const codes = (await Promise.all(calls)).map(({ code }) => code);
+      expect(new Set(codes)).toEqual(new Set(['CLERK_UNAVAILABLE']));
+    },
+  );
+
+  it('that does not say how many there are is an outage', async () => {
+    sandbox.faults.add(json(200, { data: [], total_count: null }));
+    const { listing } = backend();
+    for (const count of [listing.countUsers(), listing.countOrganizations(), listing.countMemberships()])
+      expect((await failure(count)).code).toBe('CLERK_UNAVAILABLE');
+  });
+
+  it.each([
+    ['no limit', { limit: 0 }],
+    ['a limit over 500', { limit: 501 }],
+    ['half a thing', { limit: 1.5 }],
+    ['an offset below 0', { offset: -1 }],
+    ['no ids', { userId: [] }],
+    ['what is no id', { userId: ['user_?'] }],
+    ['more than 100 ids', { userId: Array.from({ length: 101 }, (_, index) => `user_${index}`) }],
+    ['ids of another kind', { organizationId: ['user_1'] }],
+  ])('is not asked for a list with %s: that is the mistake of whoever asks', async (_name, parameters) => {
+    const asked = [...sandbox.requestCounts.values()].length;
+    sandbox.requestCounts.clear();
+    expect((await failure(backend().listUsers(parameters))).code).toBe('CLERK_REQUEST_INVALID');
+    expect([asked > 0, sandbox.requestCounts.size]).toEqual([true, 0]);
+    await backend().listUsers({ limit: 500, userId: [`+${free.id}`] });
+  });
+
+  it('is not asked by long jobs for what has no id of Clerk’s', async () => {
+    const { listing } = backend();
+    const calls = [
+      listing.findUser('user_/../x'),
+      listing.findOrganization('user_1'),
+      listing.membershipsOf('org_?', ['user_1']),
+      listing.membershipsOf('org_1', ['org_1']),
+      listing.listedUserIds([]),
+      listing.listedOrganizationIds(['org_?']),
+    ];
+    const codes = (await Promise.all(calls.map(failure))).map(({ code }) => code);
+    expect(new Set(codes)).toEqual(new Set(['CLERK_REQUEST_INVALID']));
+  });
 
   it('says so when an id or the secret key is missing', async () => {
     expect((await failure(backend().getUser(''))).code).toBe('CLERK_REQUEST_INVALID');

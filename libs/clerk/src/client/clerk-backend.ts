@@ -17,6 +17,7 @@ import { type ClerkCall, ClerkCalls, type ClerkCallsOptions } from './clerk-call
 import { asOutage } from './clerk-failure.js';
 import { requireClerkId } from './clerk-id.js';
 import { ClerkListing } from './clerk-listing.js';
+import { requireListParameters } from './list-parameters.js';
 import { SingleFlight } from '../single-flight.js';
 
 type Users = ClerkClient['users'];
@@ -175,10 +176,15 @@ export class ClerkBackend {
     });
   }
 
-  #listUsers(parameters: ListUsersParameters, lane: LaneName): Promise<{ data: User[]; totalCount: number }> {
+  async #listUsers(
+    parameters: ListUsersParameters,
+    lane: LaneName,
+  ): Promise<{ data: User[]; totalCount: number }> {
+    requireListParameters(parameters);
     // The client asks for the page and for the total.
     const request = () => this.#client.users.getUserList(parameters);
-    return this.#calls.run({ what: 'list users', request, requests: 2, isRepeatable: true, lane });
+    const call = { what: 'list users', request, requests: 2, isRepeatable: true, lane };
+    return requireList(await this.#calls.run(call));
   }
 
   /** A user who is being fetched may be as he was before the change: whoever asks after it gets an answer of its own. */

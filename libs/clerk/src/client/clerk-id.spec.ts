@@ -6,6 +6,7 @@ describe('an id', () => {
     ['user', 'user_2sandboxFree0000000000001'],
     ['sess', 'sess_1'],
     ['org', 'org_2sandboxAcme0000000000001'],
+    ['orgmem', 'orgmem_1'],
   ] as const)('of its kind may be asked about: %s', (kind, id) => {
     expect(() => requireClerkId(kind, id)).not.toThrow();
   });

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 
-import { compareSourceVersions, type SourceVersion } from '../users/source-version.js';
+import { compareSourceVersions, isSnapshot, type SourceVersion } from '../users/source-version.js';
 import type { MemoryStore, StoredRow } from './memory-store.js';
 import { type MirrorTable, tablesOwnedBy } from './mirror-tables.js';
+import { REPAIR_ID_START } from './repair-id.js';
 import { MirroredRows, type RowDeletion, type RowLookup, type RowUpsert } from './mirrored-rows.js';
 
 type Live = Extract<StoredRow, { readonly state: 'live' }>;
@@ -46,15 +47,17 @@ export class MemoryRows<
         if (isInDoubt) store.write(this.table.name, content.clerkId, { ...kept, isInDoubt });
         return { outcome: 'stale' };
       }
-      const isInDoubt = kept !== undefined && isDoubtful(kept, content, version);
+      const isInDoubt = leavesDoubt(kept, content, version);
+      const { isNew, isAnnounced } = newsOf(kept, version);
       const next: Live = {
         state: 'live',
         row: { ...ownId, ...kept?.row, ...content },
         version,
         isInDoubt,
+        isAnnounced,
       };
       store.write(this.table.name, content.clerkId, next);
-      return { outcome: kept === undefined ? 'created' : 'updated', row: rowOf<Row>(next) };
+      return { outcome: isNew ? 'created' : 'updated', row: rowOf<Row>(next) };
     });
   }
 
@@ -83,6 +86,18 @@ export class MemoryRows<
       ({ field, table }) => store.find(table, String(Reflect.get(content, field)))?.state === 'deleted',
     );
   }
+}
+
+/** Whether a write is a creation to whoever hears of it, and whether handlers have heard of the row by then. */
+function newsOf(kept: Live | undefined, version: SourceVersion) {
+  if (isSnapshot(version)) return { isNew: kept === undefined, isAnnounced: kept?.isAnnounced ?? false };
+  return { isNew: kept?.isAnnounced !== true, isAnnounced: true };
+}
+
+/** Whether what is written over a row leaves it in doubt: not what Clerk said when it was asked. */
+function leavesDoubt(kept: Live | undefined, content: object, version: SourceVersion): boolean {
+  if (kept === undefined || version.deliveryId.startsWith(REPAIR_ID_START)) return false;
+  return isDoubtful(kept, content, version);
 }
 
 /** Whether a row and what claims its `updated_at` differ, or did before. */

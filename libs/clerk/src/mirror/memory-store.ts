@@ -8,6 +8,8 @@ export type StoredRow =
       readonly row: Readonly<Record<string, unknown>>;
       readonly version: SourceVersion;
       readonly isInDoubt: boolean;
+      /** Whether handlers have heard of it. */
+      readonly isAnnounced: boolean;
     }
   | { readonly state: 'deleted'; readonly deletedAt: Date };
 

@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 
-import { applyDelivery } from '../webhooks/apply-delivery.js';
+import { SYNC_KINDS } from '../sync/sync-kind.js';
+import { compareSourceVersions, snapshotVersion, type SourceVersion } from '../users/source-version.js';
+import { Revocations } from '../auth/revocations.js';
+import { type AccessEnded, accessEndedBy, applyDelivery } from '../webhooks/apply-delivery.js';
 import type { ClerkEvent } from '../webhooks/clerk-event.js';
 import type { Mirror } from './mirror.js';
 import type { MirrorUnderTest } from './mirror.contract.js';
@@ -10,8 +13,10 @@ import {
   entitiesOf,
   expectedEnds,
   newCast,
+  newestOf,
   offsetMs,
   ordersOf,
+  SNAPSHOT_SENT,
   type Told,
 } from './mirror-model.contract.js';
 
@@ -20,6 +25,13 @@ type Plan = (cast: Cast) => readonly Told[];
 /** Five events of one thing each, ties among them. */
 const PLANS: Readonly<Record<string, Plan>> = {
   'a user': ({ users: [user = ''] }) => lifeOf('user', user),
+  'a user whom a request brings first': ({ users: [user = ''] }) => [
+    snapshot('user', user, 1),
+    told('user.created', user, { at: 1, sent: 0 }),
+    told('user.updated', user, { at: 2 }),
+    snapshot('user', user, 2),
+    told('user.deleted', user, { at: 3 }),
+  ],
   'an organisation': ({ organizations: [organization = ''] }) => lifeOf('organization', organization),
   'a membership': ({ memberships: [membership] }) => [
     told('organizationMembership.created', membership?.id ?? '', { at: 1 }),
@@ -33,6 +45,18 @@ const PLANS: Readonly<Record<string, Plan>> = {
     told('organizationMembership.updated', membership?.id ?? '', { at: 2, sent: 2 }),
     told('organizationMembership.updated', membership?.id ?? '', { at: 2, sent: 3 }),
     told('organization.updated', membership?.organization ?? '', { at: 4 }),
+  ],
+  'a session': ({ users: [user = ''], sessions: [session = ''] }) => [
+    told('session.created', session, { at: 1 }),
+    told('session.ended', session, { at: 2 }),
+    told('session.removed', session, { at: 1, sent: 2 }),
+    told('session.pending', session, { at: 3 }),
+    told('user.deleted', user, { at: 4 }),
+  ],
+  'a session that is revoked': ({ sessions: [session = ''] }) => [
+    told('session.revoked', session, { at: 1 }),
+    told('session.created', session, { at: 2 }),
+    told('session.pending', session, { at: 3 }),
   ],
   'a subscription': ({ users: [user = ''], subscriptions: [subscription = ''] }) => [
     told('subscription.created', subscription, { at: 1 }),
@@ -87,27 +111,54 @@ async function expectModelled(
   history: readonly Told[],
 ): Promise<void> {
   const calls: Call[] = [];
+  const revocations = new Revocations(() => 0);
   for (const one of history) {
-    const { event } = await transaction((staged) => applyDelivery(deliveryOf(one, cast), staged));
+    const { event, ended } = await transaction((staged) => apply(one, cast, staged));
+    if (ended !== null) revocations.add({ revocation: ended, untilMs: 1 });
     const call = event === null ? null : callOf(event);
-    if (call !== null) calls.push(call);
+    if (call !== null) calls.push({ ...call, version: versionOf(one) });
   }
   const expected = expectedEnds(history, cast);
-  expect(await endsIn(mirror, cast)).toEqual(expected);
+  const sessions = cast.sessions.map((id) => [id, revocations.isSessionRevoked(id) ? 'ended' : 'not ended']);
+  expect({ ...(await endsIn(mirror, cast)), ...Object.fromEntries(sessions) }).toEqual(expected);
   for (const id of entitiesOf(cast)) {
     const own = calls.filter((call) => call.id === id);
-    expectLife(own, id.startsWith('csub_') ? 'told otherwise' : (expected[id] ?? ''));
+    const isTold = !id.startsWith('csub_') && newestOf(history, id)?.sent !== SNAPSHOT_SENT;
+    expectLife(own, expected[id] ?? '', { isTold });
   }
 }
 
+interface Outcome {
+  readonly event: ClerkEvent | null;
+  readonly ended: AccessEnded | null;
+}
+
+/** A snapshot is written as a backfill or a first request writes it, of which handlers hear nothing. */
+async function apply(one: Told, cast: Cast, mirror: Mirror): Promise<Outcome> {
+  const delivery = deliveryOf(one, cast);
+  if (one.sent !== SNAPSHOT_SENT) {
+    const { event, result } = await applyDelivery(delivery, mirror);
+    return { event, ended: accessEndedBy(delivery, result) };
+  }
+  const kind = SYNC_KINDS.find(({ eventFamily }) => one.type.startsWith(`${eventFamily}.`));
+  const content = kind?.parse(delivery.payload?.['data']) ?? null;
+  if (content !== null) await kind?.upsert(mirror, content, snapshotVersion(content));
+  return { event: null, ended: null };
+}
+
+function versionOf({ at, sent, delivery }: Told): SourceVersion {
+  return { updatedAtMs: at, timestampMs: sent, deliveryId: delivery };
+}
+
 interface Call {
+  readonly version: SourceVersion;
   readonly id: string;
   readonly kind: string;
   readonly content: string;
 }
 
 /** What a handler of mirrored things is called with. */
-function callOf(event: ClerkEvent): Call | null {
+function callOf(event: ClerkEvent): Omit<Call, 'version'> | null {
   const kind = event.type.split('.')[1] ?? '';
   if ('user' in event) return { id: event.user.clerkId, kind, content: event.user.firstName ?? '' };
   if ('organization' in event)
@@ -121,20 +172,24 @@ function callOf(event: ClerkEvent): Call | null {
     : null;
 }
 
-/** Created at most once and first, deleted once and last if ever; the last word is the row. */
-function expectLife(calls: readonly Call[], end: string): void {
+/** Created at most once and first, newer and newer, deleted once and last if ever; the last word is the row. */
+function expectLife(calls: readonly Call[], end: string, { isTold }: { isTold: boolean }): void {
   const kinds = calls.map(({ kind }) => kind);
   expect(kinds.lastIndexOf('created')).toBeLessThanOrEqual(0);
   expect(kinds.filter((kind) => kind === 'deleted')).toHaveLength(end.startsWith('deleted') ? 1 : 0);
   if (end.startsWith('deleted')) expect(kinds.at(-1)).toBe('deleted');
   if (kinds.length > 0 && kinds[0] !== 'deleted') expect(kinds[0]).toBe('created');
-  if (end.startsWith('live')) expect(`live ${calls.at(-1)?.content}`).toBe(end.replace('?', ''));
+  const versions = calls.filter(({ kind }) => kind !== 'deleted').map(({ version }) => version);
+  for (const [index, version] of versions.slice(1).entries())
+    expect(compareSourceVersions(version, versions[index] ?? version)).toBeGreaterThan(0);
+  if (isTold && end.startsWith('live')) expect(`live ${calls.at(-1)?.content}`).toBe(end.replace('?', ''));
 }
 
 async function endsIn(mirror: Mirror, cast: Cast): Promise<Readonly<Record<string, string>>> {
   const tables = [mirror.users, mirror.organizations, mirror.memberships, mirror.subscriptions];
   const doubtful = new Set((await Promise.all(tables.map((table) => table.listInDoubt(10_000)))).flat());
-  const ends = entitiesOf(cast).map(async (id): Promise<[string, string]> => {
+  const rows = entitiesOf(cast).filter((id) => !cast.sessions.includes(id));
+  const ends = rows.map(async (id): Promise<[string, string]> => {
     const end = await lookUp(mirror, id);
     if (end.outcome === 'deleted') return [id, `deleted ${offsetMs(end.deletedAt)}`];
     return [id, end.outcome === 'found' ? `live ${end.content}${doubtful.has(id) ? '?' : ''}` : end.outcome];
@@ -169,6 +224,10 @@ function lifeOf(family: string, id: string): readonly Told[] {
   ];
 }
 
+function snapshot(family: string, id: string, at: number): Told {
+  return { type: `${family}.snapshot`, id, at, sent: SNAPSHOT_SENT, delivery: '', content: `${at} m` };
+}
+
 function told(
   type: string,
   id: string,
@@ -182,21 +241,23 @@ interface Step {
   readonly who: number;
   readonly isDeletion: boolean;
   readonly isUpdate: boolean;
+  readonly isSnapshot: boolean;
   readonly at: number;
   readonly sent: number;
   readonly name: string;
 }
 
-/** Up to 16 things happen to the ten of a cast, each told once or more, in any order. */
+/** Up to 16 things happen to the twelve of a cast, each told once or more, in any order. */
 function worldHistory(): fc.Arbitrary<Step[]> {
   const step = fc.record({
-    who: fc.nat(9),
+    who: fc.nat(11),
     // Of those that are deleted half are owners, so that most of what they own lives to see it.
     isDeletion: fc.integer({ min: 0, max: 5 }).map((one) => one === 0),
     isUpdate: fc.boolean(),
+    isSnapshot: fc.nat(3).map((one) => one === 0),
     at: fc.nat(3),
     sent: fc.nat(2),
-    name: fc.constantFrom('a', 'B', 'b'),
+    name: fc.constantFrom('a', 'B', 'm'),
   });
   return fc
     .array(step, { minLength: 1, maxLength: 16 })
@@ -213,10 +274,17 @@ function toldIn(cast: Cast, step: Step): Told {
   const id = entitiesOf(cast)[step.who] ?? '';
   if (id.startsWith('csub_'))
     return told(step.isUpdate ? 'subscription.updated' : 'subscription.created', id, step);
+  if (id.startsWith('sess_')) return told(sessionEvent(step), id, step);
   const family =
     { user: 'user', org: 'organization', orgmem: 'organizationMembership' }[id.split('_')[0] ?? ''] ?? '';
   if (step.isDeletion) return told(`${family}.deleted`, id, step);
+  if (step.isSnapshot) return snapshot(family, id, step.at);
   return told(`${family}.${step.isUpdate ? 'updated' : 'created'}`, id, step);
+}
+
+function sessionEvent({ isDeletion, isUpdate }: Step): string {
+  if (isDeletion) return 'session.revoked';
+  return isUpdate ? 'session.ended' : 'session.created';
 }
 
 /** Some at a time: as many as a connection pool takes without waiting. */

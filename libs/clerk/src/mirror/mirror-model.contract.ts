@@ -4,6 +4,11 @@ import { parseWebhookDelivery, type WebhookDelivery } from '../webhooks/webhook-
 
 const BASE_MS = 1_800_000_000_000;
 
+/** `sent` of what the Backend API gave: below that of any webhook. */
+export const SNAPSHOT_SENT = -BASE_MS;
+
+const ENDING: ReadonlySet<string> = new Set(['session.ended', 'session.removed', 'session.revoked']);
+
 /** Who is in a history: new ones for each, so that histories may run beside each other. */
 export interface Cast {
   readonly users: readonly string[];
@@ -11,6 +16,8 @@ export interface Cast {
   readonly memberships: readonly Membership[];
   /** One for each user. */
   readonly subscriptions: readonly string[];
+  /** One for each user. They are no rows: that one has ended is all that is known of it. */
+  readonly sessions: readonly string[];
 }
 
 interface Membership {
@@ -36,7 +43,8 @@ export function newCast(): Cast {
   const memberships = organizations.flatMap((organization) =>
     users.map((user) => ({ id: newId('orgmem'), user, organization })),
   );
-  return { users, organizations, memberships, subscriptions: users.map(() => newId('csub')) };
+  const subscriptions = users.map(() => newId('csub'));
+  return { users, organizations, memberships, subscriptions, sessions: users.map(() => newId('sess')) };
 }
 
 export function entitiesOf(cast: Cast): readonly string[] {
@@ -45,6 +53,7 @@ export function entitiesOf(cast: Cast): readonly string[] {
     ...cast.organizations,
     ...cast.memberships.map(({ id }) => id),
     ...cast.subscriptions,
+    ...cast.sessions,
   ];
 }
 
@@ -72,6 +81,8 @@ function partsOf({ id, content }: Told, cast: Cast): object {
       },
     };
   }
+  const sessionUser = cast.users[cast.sessions.indexOf(id)];
+  if (sessionUser !== undefined) return { user_id: sessionUser, status: content };
   const owner = cast.users[cast.subscriptions.indexOf(id)];
   if (owner === undefined) return { first_name: content, name: content };
   return { payer: { user_id: owner }, items: [{ status: 'active', plan: { slug: content } }] };
@@ -79,22 +90,28 @@ function partsOf({ id, content }: Told, cast: Cast): object {
 
 /**
  * The rules once more, over the whole history at once: a deletion stays; what a deleted one owned is unknown; else the greatest
- * version is there, and in doubt (`?`) if the events of its time do not agree.
+ * version is there, and in doubt (`?`) if the events of its time do not agree. A session that has ended stays so.
  */
 export function expectedEnds(history: readonly Told[], cast: Cast): Readonly<Record<string, string>> {
   const isDeletion = ({ type }: Told) => type.endsWith('.deleted');
   const deletionOf = (id: string) => history.find((told) => told.id === id && isDeletion(told));
   const endOf = (id: string): string => {
+    if (cast.sessions.includes(id))
+      return history.some((told) => told.id === id && ENDING.has(told.type)) ? 'ended' : 'not ended';
     const deletion = deletionOf(id);
     if (deletion !== undefined) return `deleted ${deletion.sent}`;
     const told = history.filter((one) => one.id === id);
     const isOwnerGone = ownersOf(id, cast).some((owner) => deletionOf(owner) !== undefined);
-    const [greatest] = told.toSorted(newestFirst);
+    const greatest = newestOf(history, id);
     if (greatest === undefined || isOwnerGone) return 'unknown';
     const contents = new Set(told.filter(({ at }) => at === greatest.at).map(({ content }) => content));
     return `live ${greatest.content}${contents.size > 1 ? '?' : ''}`;
   };
   return Object.fromEntries(entitiesOf(cast).map((id) => [id, endOf(id)]));
+}
+
+export function newestOf(history: readonly Told[], id: string): Told | undefined {
+  return history.filter((one) => one.id === id).toSorted(newestFirst)[0];
 }
 
 /** Every order of every part of `items`. */

@@ -1,4 +1,5 @@
 import { type MirrorTable, tablesOwnedBy, WIPED } from './mirror-tables.js';
+import { REPAIR_ID_START } from './repair-id.js';
 
 /** The SQL of one table that follows Clerk. Parameters: those of `contentParameters` and `versionParameters`, in that order. */
 export interface MirrorStatements {
@@ -36,7 +37,7 @@ export function statementsOf<Content extends { readonly clerkId: string }>(
   }));
   const returned = [
     ...(table.hasOwnId ? [`id::text AS "id"`] : []),
-    ...['clerkId', ...types.map(([field]) => field), 'deletedAt', 'revision'].map(
+    ...['clerkId', ...types.map(([field]) => field), 'deletedAt', 'revision', 'announcedRevision'].map(
       (field) => `${columnOf(field)} AS "${field}"`,
     ),
   ].join(', ');
@@ -65,18 +66,23 @@ interface UpsertParts {
 }
 
 // Guarantees: one statement, so of any writes that race the greatest version stays; a tombstone is never written over, and
-// nothing is written of a deleted owner. `revision` is 0 for a new row only. Two different states with one `updated_at` leave
-// `needs_refetch`; a later `updated_at` ends it.
+// nothing is written of a deleted owner. `revision` is 0 for a new row only, and that of the first write by a delivery stays in
+// `announced_revision`: a snapshot has no delivery, and handlers hear nothing of it. Two different states with one `updated_at` leave
+// `needs_refetch`; a later `updated_at` ends it, and so does a repair that is written.
 function upsertSql({ name, columns, returned, owners }: UpsertParts): string {
   const [at, stamp, delivery] = versionPlaces(columns.length + 2);
   const source = `EXCLUDED.source_updated_at_ms, EXCLUDED.source_timestamp_ms, EXCLUDED.source_delivery_id`;
   const kept = `kept.source_updated_at_ms, kept.source_timestamp_ms, kept.source_delivery_id`;
-  return `INSERT INTO ${name} AS kept (clerk_id, ${namesOf(columns)}, source_updated_at_ms, source_timestamp_ms, source_delivery_id)
-    SELECT $1::text, ${columns.map(({ parameter }) => parameter).join(', ')}, ${at}, ${stamp}, ${delivery} WHERE NOT (${owners})
+  return `INSERT INTO ${name} AS kept (clerk_id, ${namesOf(columns)}, source_updated_at_ms, source_timestamp_ms, source_delivery_id, announced_revision)
+    SELECT $1::text, ${columns.map(({ parameter }) => parameter).join(', ')}, ${at}, ${stamp}, ${delivery},
+      CASE WHEN ${delivery} <> '' THEN 0 END WHERE NOT (${owners})
     ON CONFLICT (clerk_id) DO UPDATE SET ${columns.map((column) => `${column.name} = EXCLUDED.${column.name}`).join(', ')},
       source_updated_at_ms = EXCLUDED.source_updated_at_ms, source_timestamp_ms = EXCLUDED.source_timestamp_ms,
       source_delivery_id = EXCLUDED.source_delivery_id, revision = kept.revision + 1,
+      announced_revision = coalesce(kept.announced_revision,
+        CASE WHEN EXCLUDED.source_delivery_id <> '' THEN kept.revision + 1 END),
       needs_refetch = kept.source_updated_at_ms = EXCLUDED.source_updated_at_ms
+        AND NOT starts_with(EXCLUDED.source_delivery_id, '${REPAIR_ID_START}')
         AND (kept.needs_refetch OR (${namesOf(columns, 'kept.')}) IS DISTINCT FROM (${namesOf(columns, 'EXCLUDED.')}))
     WHERE kept.deleted_at IS NULL AND (${source} COLLATE "C") > (${kept} COLLATE "C")
     RETURNING ${returned}`;

@@ -65,6 +65,24 @@ export function describeMirror(create: () => MirrorUnderTest): void {
     }
   });
 
+  it('ends the doubt with a repair of the same time, and not with one that is older than the row', async () => {
+    const org = newId('org');
+    const isInDoubt = async () => (await mirror.organizations.listInDoubt(10_000)).includes(org);
+    const write = (name: string, at: SourceVersion) =>
+      mirror.organizations.upsert(organizationOf(org, { name }), at);
+    for (const name of ['a', 'b']) await write(name, version(5, 7, `msg_${name}`));
+    expect((await write('clerk', version(5, 6, 'sync_1'))).outcome).toBe('stale');
+    expect(await isInDoubt()).toBe(true);
+    expect(await write('clerk', version(5, 8, 'sync_2'))).toMatchObject({
+      outcome: 'updated',
+      row: { name: 'clerk' },
+    });
+    expect(await isInDoubt()).toBe(false);
+    // What differs from it and comes later is doubtful again.
+    await write('c', version(5, 9, 'msg_c'));
+    expect(await isInDoubt()).toBe(true);
+  });
+
   it('does not doubt what says the same twice, nor what is merely older', async () => {
     const org = newId('org');
     const same = organizationOf(org, { metadata: { a: 1, b: 2 } });

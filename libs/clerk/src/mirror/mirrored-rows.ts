@@ -6,6 +6,7 @@ export type RowLookup<Row> =
   | { readonly outcome: 'unknown' };
 
 export type RowUpsert<Row> =
+  /** `created`: by the first delivery that writes the row, also where a snapshot has; of a snapshot, where there was no row. */
   | { readonly outcome: 'created' | 'updated'; readonly row: Row }
   /** No content was written: the row is at this version or a later one, or it or its owner is deleted. */
   | { readonly outcome: 'stale' };
@@ -35,7 +36,8 @@ export abstract class MirroredRows<Content, Row extends Content = Content> {
   abstract delete(clerkId: string, version: SourceVersion): Promise<RowDeletion>;
   /**
    * Ids of rows of which two different states claim the same `updated_at`, so that only Clerk can tell which holds: at most
-   * `countMax`. A state with a later `updated_at` ends the doubt. @throws ClerkError DATABASE_UNAVAILABLE
+   * `countMax`. A state with a later `updated_at` ends the doubt, and so does
+   * a repair (what Clerk said when it was asked) that is written. @throws ClerkError DATABASE_UNAVAILABLE
    */
   abstract listInDoubt(countMax: number): Promise<readonly string[]>;
 }

@@ -1,5 +1,5 @@
 import { type ClerkDatabaseConnection, databaseAnswer } from '../clerk-database.js';
-import type { SourceVersion } from '../users/source-version.js';
+import { isSnapshot, type SourceVersion } from '../users/source-version.js';
 import type { MirrorStatements } from './mirror-statements.js';
 import { MirroredRows, type RowDeletion, type RowLookup, type RowUpsert } from './mirrored-rows.js';
 
@@ -8,6 +8,8 @@ interface Kept {
   readonly id?: string;
   readonly deletedAt: Date | null;
   readonly revision: number;
+  /** The revision that a delivery was the first to write; null while none has. */
+  readonly announcedRevision: number | null;
 }
 
 // $1 … clerk_id of the owners
@@ -51,7 +53,10 @@ export class PrismaRows<
     }
     const given = [content.clerkId, ...fields.map((field) => parameterOf(valueOf(field)))];
     const [kept] = await this.#query(upsert, [...given, ...versionParameters(version)]);
-    if (kept !== undefined) return { outcome: kept.revision === 0 ? 'created' : 'updated', row: rowOf(kept) };
+    if (kept !== undefined) {
+      const isNew = kept.revision === (isSnapshot(version) ? 0 : kept.announcedRevision);
+      return { outcome: isNew ? 'created' : 'updated', row: rowOf(kept) };
+    }
     await this.#execute(doubt, [...given, version.updatedAtMs]);
     return { outcome: 'stale' };
   }
@@ -86,8 +91,9 @@ function parameterOf(value: unknown): unknown {
   return typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
 }
 
-function rowOf<Row>({ deletedAt: _deletedAt, revision: _revision, ...row }: Row & Kept): Row {
-  // What the statements return is the row and these two: `Omit` of an intersection does not simplify for a generic.
+function rowOf<Row>(kept: Row & Kept): Row {
+  const { deletedAt: _deletedAt, revision: _revision, announcedRevision: _announced, ...row } = kept;
+  // What the statements return is the row and these three: `Omit` of an intersection does not simplify for a generic.
   return row as Row;
 }
 

@@ -1,5 +1,5 @@
 import { sourceTimesOf } from '../mirror/source-times.js';
-import { parseStorableJson, textOrNull } from '../users/storable-json.js';
+import { storableJson, textOrNull } from '../users/storable-json.js';
 import type { MirroredMembership } from './mirrored-membership.js';
 import { isRecord, type UnknownRecord } from '../unknown-record.js';
 
@@ -12,7 +12,7 @@ import { isRecord, type UnknownRecord } from '../unknown-record.js';
  */
 export function parseClerkMembership(json: unknown, timestampMs?: number): MirroredMembership | null {
   if (!isRecord(json)) return null;
-  const membership = parseStorableJson(JSON.stringify(json));
+  const membership = storableJson(json);
   if (!isRecord(membership)) return null;
   const clerkId = textOrNull(membership['id']);
   const { organizationId, userId } = membershipPartiesOf(membership);

@@ -1,5 +1,5 @@
 import { sourceTimesOf } from '../mirror/source-times.js';
-import { parseStorableJson, textOrNull } from '../users/storable-json.js';
+import { storableJson, textOrNull } from '../users/storable-json.js';
 import type { MirroredOrganization } from './mirrored-organization.js';
 import { isRecord } from '../unknown-record.js';
 
@@ -11,7 +11,7 @@ import { isRecord } from '../unknown-record.js';
  */
 export function parseClerkOrganization(json: unknown, timestampMs?: number): MirroredOrganization | null {
   if (!isRecord(json)) return null;
-  const organization = parseStorableJson(JSON.stringify(json));
+  const organization = storableJson(json);
   if (!isRecord(organization)) return null;
   const clerkId = textOrNull(organization['id']);
   const times = sourceTimesOf(organization, timestampMs);

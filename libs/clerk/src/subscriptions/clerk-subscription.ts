@@ -1,5 +1,5 @@
 import { sourceTimesOf } from '../mirror/source-times.js';
-import { parseStorableJson, textOrNull } from '../users/storable-json.js';
+import { storableJson, textOrNull } from '../users/storable-json.js';
 import type { MirroredSubscription } from './mirrored-subscription.js';
 import { isRecord, type UnknownRecord } from '../unknown-record.js';
 
@@ -10,7 +10,7 @@ import { isRecord, type UnknownRecord } from '../unknown-record.js';
  */
 export function parseClerkSubscription(json: unknown, timestampMs?: number): MirroredSubscription | null {
   if (!isRecord(json)) return null;
-  const subscription = parseStorableJson(JSON.stringify(json));
+  const subscription = storableJson(json);
   if (!isRecord(subscription)) return null;
   const clerkId = textOrNull(subscription['id']);
   const ownerId = payerOf(subscription);

@@ -1,52 +1,14 @@
 import { type ClerkDatabase, type ClerkDatabaseConnection, databaseAnswer } from '../clerk-database.js';
 import { prismaMirror } from '../mirror/prisma-mirror.js';
-import { snapshotVersion } from './snapshot.js';
-import {
-  type BackfillCounts,
-  type BackfillPage,
-  type BackfillRun,
-  type PageApplication,
-  SyncStore,
-} from './sync-store.js';
-import { driftOf } from './user-drift.js';
-import { UserRows } from './user-rows.js';
+import { type SyncCounts, writePage } from './page-writer.js';
+import * as sql from './prisma-sync-statements.js';
+import { PrismaSyncedRows } from './prisma-synced-rows.js';
+import { type SyncKind, USER_KIND } from './sync-kind.js';
+import { type BackfillPage, type BackfillRun, type PageApplication, SyncStore } from './sync-store.js';
 
 /** A page is hundreds of rows: longer than a webhook's transaction may take, and still bounded. Milliseconds. */
 const TRANSACTION = { maxWait: 5_000, timeout: 20_000 };
 const TRANSACTION_ANSWER_MS = TRANSACTION.maxWait + TRANSACTION.timeout + 500;
-
-const COLUMNS = `id::text AS "id", instance_id AS "instanceId", reached_ms::text AS "reachedMs", reached_seen AS "seenAtReached",
-  revision, users_seen AS "seen", users_created AS "created", users_updated AS "updated", finished_at AS "finishedAt"`;
-
-// $1 registration
-// Guarantees: looks at a bounded number of webhooks, however many are stored.
-const KNOWN_INSTANCES = `SELECT DISTINCT "instanceId" FROM (
-    (SELECT instance_id AS "instanceId" FROM clerk_sync_runs WHERE registration = $1 AND users_seen > 0
-      ORDER BY started_at DESC LIMIT 1)
-    UNION ALL
-    (SELECT instance_id FROM clerk_webhook_events WHERE registration = $1 AND status = 'applied' AND instance_id IS NOT NULL LIMIT 1000)
-  ) AS known`;
-
-// Guarantees: of several processes that open a walk at once, one makes it and the others find it.
-const LOCK = `SELECT pg_advisory_xact_lock(hashtext('clerk_sync_runs'))::text AS "locked"`;
-
-// $1 registration · $2 instance_id
-const UNFINISHED = `SELECT ${COLUMNS} FROM clerk_sync_runs
-  WHERE registration = $1 AND instance_id = $2 AND finished_at IS NULL AND moved_at > now() - interval '1 day'
-  ORDER BY started_at DESC LIMIT 1`;
-
-// $1 registration · $2 instance_id
-const START = `INSERT INTO clerk_sync_runs (registration, instance_id) VALUES ($1, $2) RETURNING ${COLUMNS}`;
-
-// $1 id
-// Guarantees: whoever applies a page of this walk at the same time waits until this transaction ends.
-const CLAIM = `SELECT ${COLUMNS} FROM clerk_sync_runs WHERE id = $1::uuid FOR UPDATE`;
-
-// $1 id · $2 reached_ms, Unix ms · $3 reached_seen · $4 seen · $5 created · $6 updated, of this page · $7 whether it is the last
-const MOVE = `UPDATE clerk_sync_runs SET reached_ms = $2::bigint, reached_seen = $3::int, users_seen = users_seen + $4::int,
-    users_created = users_created + $5::int, users_updated = users_updated + $6::int, revision = revision + 1, moved_at = now(),
-    finished_at = CASE WHEN $7::boolean THEN now() END
-  WHERE id = $1::uuid RETURNING ${COLUMNS}`;
 
 /** In the host's PostgreSQL database. */
 export class PrismaSyncStore extends SyncStore {
@@ -57,37 +19,44 @@ export class PrismaSyncStore extends SyncStore {
     super();
   }
 
+  rows(kind: SyncKind): PrismaSyncedRows {
+    return new PrismaSyncedRows(this.database, kind.table);
+  }
+
   async knownInstanceIds(): Promise<readonly string[]> {
-    const rows = await databaseAnswer(
-      this.database.$queryRawUnsafe<{ instanceId: string }[]>(KNOWN_INSTANCES, this.registration),
-    );
+    const rows = await this.#query<{ instanceId: string }>(sql.KNOWN_INSTANCES, this.registration);
     return rows.map(({ instanceId }) => instanceId);
+  }
+
+  async isShared(): Promise<boolean> {
+    const [row] = await this.#query<{ isShared: boolean }>(sql.SHARED, this.registration);
+    return row?.isShared ?? false;
   }
 
   open(instanceId: string): Promise<BackfillRun> {
     return this.#transaction(async (transaction) => {
-      await transaction.$queryRawUnsafe(LOCK);
+      await transaction.$queryRawUnsafe(sql.LOCK);
       const words = [this.registration, instanceId] as const;
-      const [unfinished] = await transaction.$queryRawUnsafe<RunRow[]>(UNFINISHED, ...words);
+      const [unfinished] = await transaction.$queryRawUnsafe<RunRow[]>(sql.UNFINISHED, ...words);
       if (unfinished !== undefined) return toRun(unfinished);
-      const [started] = await transaction.$queryRawUnsafe<RunRow[]>(START, ...words);
+      const [started] = await transaction.$queryRawUnsafe<RunRow[]>(sql.START, ...words);
       return toRun(started);
     });
   }
 
   applyPage(run: BackfillRun, page: BackfillPage): Promise<PageApplication> {
     return this.#transaction(async (transaction): Promise<PageApplication> => {
-      const [claimed] = await transaction.$queryRawUnsafe<RunRow[]>(CLAIM, run.id);
+      const [claimed] = await transaction.$queryRawUnsafe<RunRow[]>(sql.CLAIM, run.id);
       const current = toRun(claimed);
       if (current.isFinished || current.revision !== run.revision)
         return { outcome: 'overtaken', run: current };
-      const counts = await write(transaction, page);
+      const counts = await writeIn(transaction, USER_KIND, page.users);
       const [moved] = await transaction.$queryRawUnsafe<RunRow[]>(
-        MOVE,
+        sql.MOVE,
         run.id,
         page.next.reachedMs,
         page.next.seenAtReached,
-        counts.seen,
+        counts.seen - page.seenBefore,
         counts.created,
         counts.updated,
         page.isLast,
@@ -96,34 +65,45 @@ export class PrismaSyncStore extends SyncStore {
     });
   }
 
+  write(kind: SyncKind, items: readonly unknown[]): Promise<SyncCounts> {
+    // Not row by row: the lock that keeps a membership from slipping in beside the end of its owner is held by a transaction.
+    return this.#transaction((transaction) => writeIn(transaction, kind, items));
+  }
+
+  async reconciledToMs(instanceId: string): Promise<number | null> {
+    const [row] = await this.#query<{ toMs: string | null }>(
+      sql.RECONCILED_TO,
+      this.registration,
+      instanceId,
+    );
+    return row === undefined || row.toMs === null ? null : Number(row.toMs);
+  }
+
+  async noteReconciled(instanceId: string, reconciledToMs: number): Promise<void> {
+    await databaseAnswer(
+      this.database.$executeRawUnsafe(sql.NOTE_RECONCILED, this.registration, instanceId, reconciledToMs),
+    );
+  }
+
+  #query<T>(statement: string, ...parameters: unknown[]): Promise<T[]> {
+    return databaseAnswer(this.database.$queryRawUnsafe<T[]>(statement, ...parameters));
+  }
+
   #transaction<T>(work: (transaction: ClerkDatabaseConnection) => Promise<T>): Promise<T> {
     return databaseAnswer(this.database.$transaction(work, TRANSACTION), TRANSACTION_ANSWER_MS);
   }
 }
 
-async function write(
+function writeIn(
   transaction: ClerkDatabaseConnection,
-  { profiles, seen }: BackfillPage,
-): Promise<BackfillCounts> {
-  const table = new UserRows(transaction);
-  const rows = await table.byIds(profiles.map(({ clerkId }) => clerkId));
-  const { users } = prismaMirror(transaction);
-  const tiedIds: string[] = [];
-  let [created, updated] = [0, 0];
-  for (const profile of profiles) {
-    const drift = driftOf(profile, rows.get(profile.clerkId));
-    if (drift === 'tied') tiedIds.push(profile.clerkId);
-    if (drift !== 'missing' && drift !== 'behind') continue;
-    // What the mirror finds counts: a webhook may have come in between.
-    const { outcome } = await users.upsert(profile, snapshotVersion(profile));
-    if (outcome === 'created') created += 1;
-    if (outcome === 'updated') updated += 1;
-  }
-  if (tiedIds.length > 0) await table.markForRefetch(tiedIds);
-  return { seen, created, updated };
+  kind: SyncKind,
+  items: readonly unknown[],
+): Promise<SyncCounts> {
+  const rows = new PrismaSyncedRows(transaction, kind.table);
+  return writePage(kind, items, { mirror: prismaMirror(transaction), rows });
 }
 
-interface RunRow extends BackfillCounts {
+interface RunRow extends SyncCounts {
   readonly id: string;
   readonly instanceId: string;
   /** As text, since drivers disagree on what a bigint is. */

@@ -70,6 +70,14 @@ describe('parseClerkUser', () => {
     expect(profile).toMatchObject({ firstName: 'A\ufffdda', metadata: { '\ufffd': 1 } });
   });
 
+  it('takes a user with metadata of twenty thousand levels, without those below the hundredth', () => {
+    const unsafe_metadata: unknown = JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`);
+    expect(parseClerkUser(clerkUser({ unsafe_metadata }))?.clerkId).toBe('user_1');
+    const deep: unknown = JSON.parse(`${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`);
+    const profile = parseClerkUser(clerkUser({ public_metadata: deep }));
+    expect(JSON.stringify(profile?.metadata)).toBe(`${'{"a":'.repeat(99)}null${'}'.repeat(99)}`);
+  });
+
   it.each([null, 'user_1', [], {}, { id: 'org_1', updated_at: 1 }, { id: 7, updated_at: 1 }])(
     'finds no user in %j',
     (value) => {

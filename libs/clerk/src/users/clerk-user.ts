@@ -1,6 +1,6 @@
 import { sourceTimesOf } from '../mirror/source-times.js';
 import type { UserProfile } from './mirrored-user.js';
-import { parseStorableJson, textOrNull } from './storable-json.js';
+import { storableJson, textOrNull } from './storable-json.js';
 import { isRecord, type UnknownRecord } from '../unknown-record.js';
 
 /**
@@ -13,7 +13,7 @@ import { isRecord, type UnknownRecord } from '../unknown-record.js';
  */
 export function parseClerkUser(json: unknown, timestampMs?: number): UserProfile | null {
   if (!isRecord(json)) return null;
-  const user = parseStorableJson(JSON.stringify(json));
+  const user = storableJson(json);
   if (!isRecord(user)) return null;
   const clerkId = textOrNull(user['id']);
   const times = sourceTimesOf(user, timestampMs);

@@ -5,6 +5,7 @@ import { SingleFlight } from '../single-flight.js';
 import { parseClerkUser } from './clerk-user.js';
 import { CurrentUsers } from './current-users.js';
 import type { MirroredUser } from './mirrored-user.js';
+import { snapshotVersion } from './source-version.js';
 import type { UserLookup, UserMirror } from './user-mirror.js';
 
 export interface UserSync {
@@ -72,9 +73,7 @@ export class ClerkUsers extends CurrentUsers {
         'Clerk answered with something that is not the user asked for.',
       );
     }
-    const updatedAtMs = profile.updatedAt.getTime();
-    const version = { updatedAtMs, timestampMs: updatedAtMs, deliveryId: '' };
-    const applied = await this.parts.mirror.upsert(profile, version);
+    const applied = await this.parts.mirror.upsert(profile, snapshotVersion(profile));
     if (applied.outcome === 'created' || applied.outcome === 'updated') return applied;
     const found = await this.find(clerkId);
     if (found.outcome === 'found') return { outcome: 'unchanged', user: found.user };

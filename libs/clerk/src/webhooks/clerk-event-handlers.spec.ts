@@ -68,6 +68,8 @@ class Chronicler {
 }
 
 const secret = createWebhookSecret();
+// Clerk, which is not there, is asked about older events.
+const STARTED_MS = Date.now();
 
 @Module({
   imports: [ClerkModule.register({ secretKey: 'sk_test_1', webhookSecrets: secret })],
@@ -81,7 +83,8 @@ async function start() {
   await app.init();
   const clerk = app.get(ClerkService);
   const send = async (type: string, data: { readonly id: string }, at: number) => {
-    const body = Buffer.from(JSON.stringify({ type, data: { updated_at: at, ...data }, timestamp: at }));
+    const timestamp = STARTED_MS + at;
+    const body = Buffer.from(JSON.stringify({ type, data: { updated_at: timestamp, ...data }, timestamp }));
     const timestampSeconds = Math.floor(Date.now() / 1000);
     const headers = signatureHeaders({ id: `msg_${type}_${data.id}_${at}`, timestampSeconds, body }, secret);
     await clerk.processWebhook(body, headers);

@@ -1,9 +1,12 @@
 import { withDeadline } from '../deadline.js';
 
+/** Recorded for a delivery whose handlers took too long. */
+export const HANDLER_TIMED_OUT = 'HANDLER_TIMED_OUT';
+
 /** Work was given up because it took too long. */
 export class HandlerTimeoutError extends Error {
   override readonly name = 'HandlerTimeoutError';
-  readonly code = 'HANDLER_TIMED_OUT';
+  readonly code = HANDLER_TIMED_OUT;
 }
 
 /**

@@ -1,5 +1,7 @@
 import { Logger } from '@nestjs/common';
 
+import { ClerkError } from '../clerk-error.js';
+
 export interface InstancePinParts {
   /** `ins_…` whose webhooks count; null: to be learned. */
   readonly instanceId: string | null;
@@ -11,12 +13,12 @@ export interface InstancePinParts {
 
 /** An event waits this long for Clerk to say which instance is ours, milliseconds. */
 const PATIENCE_MS = 1_000;
-const ASK_AGAIN_MS = 60_000;
+const ASK_AGAIN_MS = 5_000;
 const WARNED_MAX = 100;
 
 /**
  * Tells the events of our Clerk instance from those of another: a secret of development in production, or the example of the
- * dashboard. As long as ours is not known, all are ours.
+ * dashboard. Without a secret key nobody can say which is ours, and all are.
  */
 export class InstancePin {
   readonly #logger = new Logger(InstancePin.name);
@@ -29,11 +31,21 @@ export class InstancePin {
     this.#instanceId = parts.instanceId;
   }
 
-  /** @param instanceId that the event names, null when it names none */
+  /**
+   * @param instanceId that the event names, null when it names none
+   * @throws ClerkError CLERK_UNAVAILABLE within a second while Clerk does not say which is ours
+   */
   async isForeign(instanceId: string | null): Promise<boolean> {
     if (instanceId === null) return false;
     if (this.#instanceId === null) await this.#learn();
-    if (this.#instanceId === null || this.#instanceId === instanceId) return false;
+    if (this.#instanceId === instanceId) return false;
+    if (this.#instanceId === null) {
+      if (this.parts.fetchInstanceId === null) return false;
+      throw new ClerkError(
+        'CLERK_UNAVAILABLE',
+        'Clerk does not say which instance is ours: webhooks wait. CLERK_INSTANCE_ID would say it.',
+      );
+    }
     this.#warn(instanceId);
     return true;
   }
@@ -60,7 +72,7 @@ export class InstancePin {
     try {
       this.#instanceId = await fetchInstanceId();
     } catch {
-      // Clerk is down or refuses: events are taken for ours as before, and it is asked again later.
+      // Clerk is down or refuses: events wait, and it is asked again later.
     }
   }
 

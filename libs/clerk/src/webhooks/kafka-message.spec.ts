@@ -59,6 +59,7 @@ describe('a message in Kafka', () => {
     ['an endless type', written({ type: 'a'.repeat(1_001) }), 'NOT_A_DELIVERY'],
     ['an entity that is no text', written({ entityId: {} }), 'NOT_A_DELIVERY'],
     ['an endless entity', written({ entityId: 'a'.repeat(1_001) }), 'NOT_A_DELIVERY'],
+    ['an entity of too many bytes', written({ entityId: '一'.repeat(334) }), 'NOT_A_DELIVERY'],
     ['a user that is left out', written({ userId: undefined }), 'NOT_A_DELIVERY'],
     ['an instance that is a number', written({ instanceId: 1 }), 'NOT_A_DELIVERY'],
     ['a time that is text', written({ timestampMs: '1' }), 'NOT_A_DELIVERY'],

@@ -20,8 +20,8 @@ export interface KafkaPosition {
   readonly offset: string;
 }
 
-/** An index of the database takes no longer text. */
-const TEXT_LENGTH_MAX = 1_000;
+/** An entry of a PostgreSQL index holds a third of a page, 2,704 bytes. https://www.postgresql.org/docs/current/btree.html (read 2026-11-21) */
+const TEXT_BYTES_MAX = 1_000;
 
 const FIELDS: { readonly [Name in keyof WebhookDelivery]: (value: unknown) => boolean } = {
   id: (value) => typeof value === 'string' && /^[\x21-\x7e]{1,256}$/.test(value),
@@ -87,7 +87,7 @@ function isDelivery(value: unknown): value is WebhookDelivery {
 }
 
 function isText(value: unknown): boolean {
-  return textOrNull(value) !== null && String(value).length <= TEXT_LENGTH_MAX;
+  return textOrNull(value) !== null && Buffer.byteLength(String(value)) <= TEXT_BYTES_MAX;
 }
 
 function isTextOrNull(value: unknown): boolean {

@@ -23,6 +23,16 @@ export class KafkaPublisher implements OnApplicationShutdown {
     }
   }
 
+  /** Resolves while a broker answers. @throws ClerkError BROKER_UNAVAILABLE within 4 s */
+  async requireBroker(): Promise<void> {
+    const admin = this.connection.kafka.admin({ retry: { retries: 0 } });
+    try {
+      await brokerAnswer(admin.connect().then(() => admin.listTopics()));
+    } finally {
+      void disconnect(Promise.resolve(admin));
+    }
+  }
+
   /** After the last request was answered. */
   async onApplicationShutdown(): Promise<void> {
     const producer = this.#producer;
@@ -63,10 +73,10 @@ function isMessagesFault(error: unknown): boolean {
   return cause instanceof Error && cause.name === 'KafkaJSProtocolError';
 }
 
-async function disconnect(connecting: Promise<Producer>): Promise<void> {
+async function disconnect(connecting: Promise<Pick<Producer, 'disconnect'>>): Promise<void> {
   try {
-    const producer = await connecting;
-    await brokerAnswer(producer.disconnect());
+    const client = await connecting;
+    await brokerAnswer(client.disconnect());
   } catch {
     // It never was connected, or is so no more.
   }

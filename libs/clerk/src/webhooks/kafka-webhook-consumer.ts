@@ -3,10 +3,10 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
 
-import { ClerkError } from '../clerk-error.js';
 import type { KafkaConnection } from './kafka-connection.js';
 import { isOfOther, type KafkaPosition, readKafkaMessage, toDeadMessage } from './kafka-message.js';
 import type { KafkaPublisher } from './kafka-publisher.js';
+import { isUnstorable } from './outage.js';
 import { failureName } from './retry-delay.js';
 import type { WebhookInbox } from './webhook-inbox.js';
 import { NoWebhookMetrics, type WebhookMetrics } from './webhook-metrics.js';
@@ -127,11 +127,12 @@ export class KafkaWebhookConsumer implements OnApplicationBootstrap, OnModuleDes
       if (!payload.isRunning() || payload.isStale() || this.#stop.signal.aborted) return false;
       const outcomes = await Promise.allSettled(left.map((message) => this.#takeOne(message, payload)));
       left = left.filter((_message, index) => outcomes[index]?.status === 'rejected');
+      const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+      if (isUnstorable(failed?.reason)) left = await this.#takeApart(left, payload);
       if (left.length === 0) {
         this.#noteAnswer('inbox');
         return true;
       }
-      const failed = outcomes.find((outcome) => outcome.status === 'rejected');
       this.#noteWait('inbox', failed?.reason);
       await this.#pause(pauseMs);
       // The group is told that we are alive; it throws when the partition may be somebody else's by now.
@@ -139,20 +140,36 @@ export class KafkaWebhookConsumer implements OnApplicationBootstrap, OnModuleDes
     }
   }
 
-  async #takeOne(message: KafkaMessage, { batch }: EachBatchPayload): Promise<void> {
+  /** One after the other: what is stored together fails together, alone each fails of itself. Returns those that are left. */
+  async #takeApart(
+    messages: readonly KafkaMessage[],
+    payload: EachBatchPayload,
+  ): Promise<readonly KafkaMessage[]> {
+    for (const [index, message] of messages.entries()) {
+      const [outcome] = await Promise.allSettled([this.#takeAlone(message, payload)]);
+      if (outcome.status === 'rejected') return messages.slice(index);
+      await payload.heartbeat();
+    }
+    return [];
+  }
+
+  async #takeAlone(message: KafkaMessage, payload: EachBatchPayload): Promise<void> {
+    try {
+      await this.#takeOne(message, payload);
+    } catch (error) {
+      if (!isUnstorable(error)) throw error;
+      // It would be refused for ever, and keep up all that is behind it.
+      await this.#bury(message, 'NOT_STORABLE', positionOf(message, payload));
+    }
+  }
+
+  async #takeOne(message: KafkaMessage, payload: EachBatchPayload): Promise<void> {
     const { inbox, onStored, registration } = this.parts;
     if (isOfOther(message, registration)) return;
-    const { topic, partition } = batch;
-    const position = { topic, partition, offset: message.offset };
     const reading = readKafkaMessage(message.value);
-    if (reading.outcome === 'unreadable') return this.#bury(message, reading.reason, position);
-    try {
-      if ((await inbox.store(reading.delivery)) === 'stored') onStored();
-    } catch (error) {
-      // Anything else is not the database's failure: the message would fail for ever.
-      if (error instanceof ClerkError) throw error;
-      await this.#bury(message, 'NOT_STORABLE', position);
-    }
+    if (reading.outcome === 'unreadable')
+      return this.#bury(message, reading.reason, positionOf(message, payload));
+    if ((await inbox.store(reading.delivery)) === 'stored') onStored();
   }
 
   async #bury(message: KafkaMessage, reason: string, position: KafkaPosition): Promise<void> {
@@ -185,4 +202,11 @@ export class KafkaWebhookConsumer implements OnApplicationBootstrap, OnModuleDes
     this.#waitsFor = null;
     this.#logger.log('Webhooks are taken from Kafka again.');
   }
+}
+
+function positionOf(
+  { offset }: KafkaMessage,
+  { batch: { topic, partition } }: EachBatchPayload,
+): KafkaPosition {
+  return { topic, partition, offset };
 }

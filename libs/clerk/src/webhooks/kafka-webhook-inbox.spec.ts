@@ -18,7 +18,7 @@ describe('an inbox behind Kafka', () => {
   const memory = () => new MemoryWebhookInbox(new MemoryMirror(), { nowMs: Date.now });
   const behind = (publish: (topic: string, messages: readonly KafkaMessage[]) => Promise<void>) =>
     new KafkaWebhookInbox({
-      publisher: { publish },
+      publisher: { publish, requireBroker: () => Promise.resolve() },
       topic: 'clerk.webhooks',
       registration: 'default',
       inbox: memory(),

@@ -14,7 +14,7 @@ import {
 } from './webhook-inbox.js';
 
 export interface KafkaWebhookInboxParts {
-  readonly publisher: Pick<KafkaPublisher, 'publish'>;
+  readonly publisher: Pick<KafkaPublisher, 'publish' | 'requireBroker'>;
   readonly topic: string;
   /** Name of the registration. */
   readonly registration: string;
@@ -43,6 +43,10 @@ export class KafkaWebhookInbox extends WebhookInbox {
     const message = toKafkaMessage(delivery, this.parts.registration);
     // The wait for the messages before counts as well.
     return brokerAnswer(this.#group.add(message, message.value?.length ?? 0));
+  }
+
+  requireStorage(): Promise<void> {
+    return this.parts.publisher.requireBroker();
   }
 
   claim(kind: ClaimKind, countMax: number): Promise<readonly Claim[]> {

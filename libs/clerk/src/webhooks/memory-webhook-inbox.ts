@@ -1,7 +1,9 @@
 import { ClerkError } from '../clerk-error.js';
 import type { MemoryMirror } from '../mirror/memory-mirror.js';
-import { ATTEMPTS_MAX, retryDelayMs } from './retry-delay.js';
-import type { WebhookDelivery } from './webhook-delivery.js';
+import { HANDLER_TIMED_OUT } from './handler-time.js';
+import { isOutage } from './outage.js';
+import { ATTEMPTS_MAX, failureName, outageDelayMs, retryDelayMs } from './retry-delay.js';
+import { isBesideUser, type WebhookDelivery } from './webhook-delivery.js';
 import {
   type ApplyDelivery,
   type Claim,
@@ -16,6 +18,8 @@ interface Pending {
   readonly attempts: number;
   readonly nextAttemptAtMs: number;
   readonly receivedAtMs: number;
+  /** Of the last attempt. */
+  readonly isSlow: boolean;
 }
 
 export interface MemoryWebhookInboxOptions {
@@ -42,17 +46,22 @@ export class MemoryWebhookInbox extends WebhookInbox {
     this.#deliveriesMax = options.deliveriesMax ?? 10_000;
   }
 
+  async requireStorage(): Promise<void> {
+    this.#requireRoom();
+  }
+
   async store(delivery: WebhookDelivery): Promise<'stored' | 'duplicate'> {
     if (this.#pending.has(delivery.id) || this.#settled.has(delivery.id)) return 'duplicate';
-    if (this.#pending.size >= this.#deliveriesMax) {
-      throw new ClerkError(
-        'DATABASE_UNAVAILABLE',
-        `The in-process inbox is full (${this.#deliveriesMax} deliveries wait). Configure a database.`,
-      );
-    }
+    this.#requireRoom();
     const receivedAtMs = this.options.nowMs();
     this.#lastReceivedAtMs = receivedAtMs;
-    this.#pending.set(delivery.id, { delivery, attempts: 0, nextAttemptAtMs: receivedAtMs, receivedAtMs });
+    this.#pending.set(delivery.id, {
+      delivery,
+      attempts: 0,
+      nextAttemptAtMs: receivedAtMs,
+      receivedAtMs,
+      isSlow: false,
+    });
     return 'stored';
   }
 
@@ -61,11 +70,11 @@ export class MemoryWebhookInbox extends WebhookInbox {
     if (kind === 'suspect') return [];
     const nowMs = this.options.nowMs();
     const claims: Claim[] = [];
-    for (const { delivery, attempts, nextAttemptAtMs } of this.#pending.values()) {
+    for (const { delivery, attempts, nextAttemptAtMs, receivedAtMs, isSlow } of this.#pending.values()) {
       if (claims.length >= countMax) break;
-      if (nextAttemptAtMs > nowMs || this.#claimed.has(delivery.id)) continue;
+      if (nextAttemptAtMs > nowMs || isSlow !== (kind === 'slow') || this.#claimed.has(delivery.id)) continue;
       this.#claimed.add(delivery.id);
-      claims.push({ delivery, attempts, starts: 1 });
+      claims.push({ delivery, attempts, starts: 1, waitedMs: nowMs - receivedAtMs });
     }
     return claims;
   }
@@ -73,14 +82,13 @@ export class MemoryWebhookInbox extends WebhookInbox {
   async handle(claim: Claim, apply: ApplyDelivery): Promise<HandleStep> {
     const { id } = claim.delivery;
     try {
-      // As it is now: since it was claimed its user may have been deleted.
-      const delivery = this.#pending.get(id)?.delivery ?? claim.delivery;
+      const delivery = await this.#current(claim);
       const result = await this.mirror.transaction((mirror) => apply(delivery, mirror, null));
       this.#settle(id);
       if (delivery.type === 'user.deleted' && result !== 'foreign') this.#wipePayloads(delivery.userId);
       return { outcome: 'handled', delivery, result };
     } catch (cause) {
-      return this.#recordFailure(claim, cause);
+      return isOutage(cause) ? this.#postpone(claim, cause) : this.#recordFailure(claim, cause);
     } finally {
       this.#claimed.delete(id);
     }
@@ -106,6 +114,21 @@ export class MemoryWebhookInbox extends WebhookInbox {
     };
   }
 
+  /** As it is now: its user may have been deleted, since it was claimed or before it came. */
+  async #current({ delivery }: Claim): Promise<WebhookDelivery> {
+    const { userId } = delivery;
+    if (userId === null || !isBesideUser(delivery)) return delivery;
+    const { outcome } = await this.mirror.users.find(userId);
+    return outcome === 'deleted' ? { ...delivery, payload: null } : delivery;
+  }
+
+  #postpone({ delivery: { id }, waitedMs }: Claim, cause: unknown): HandleStep {
+    const pending = this.#pending.get(id);
+    const nextAttemptAtMs = this.options.nowMs() + outageDelayMs(waitedMs, Math.random());
+    if (pending !== undefined) this.#pending.set(id, { ...pending, nextAttemptAtMs, isSlow: false });
+    return { outcome: 'postponed', deliveryId: id, cause };
+  }
+
   #recordFailure({ delivery, ...before }: Claim, cause: unknown): HandleStep {
     const attempts = before.attempts + 1;
     const isDead = attempts >= ATTEMPTS_MAX;
@@ -116,7 +139,8 @@ export class MemoryWebhookInbox extends WebhookInbox {
       this.#dead += 1;
     } else if (pending !== undefined) {
       const nextAttemptAtMs = this.options.nowMs() + retryDelayMs(attempts, Math.random());
-      this.#pending.set(delivery.id, { ...pending, attempts, nextAttemptAtMs });
+      const isSlow = failureName(cause) === HANDLER_TIMED_OUT;
+      this.#pending.set(delivery.id, { ...pending, attempts, nextAttemptAtMs, isSlow });
     }
     return { outcome: 'failed', deliveryId: delivery.id, attempts, isDead, cause };
   }
@@ -134,5 +158,13 @@ export class MemoryWebhookInbox extends WebhookInbox {
       if (pending.delivery.userId !== userId) continue;
       this.#pending.set(id, { ...pending, delivery: { ...pending.delivery, payload: null } });
     }
+  }
+
+  #requireRoom(): void {
+    if (this.#pending.size < this.#deliveriesMax) return;
+    throw new ClerkError(
+      'DATABASE_UNAVAILABLE',
+      `The in-process inbox is full (${this.#deliveriesMax} deliveries wait). Configure a database.`,
+    );
   }
 }

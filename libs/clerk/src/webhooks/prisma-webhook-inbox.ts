@@ -1,8 +1,18 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 import { type ClerkDatabase, type ClerkDatabaseConnection, databaseAnswer } from '../clerk-database.js';
 import { prismaMirror } from '../mirror/prisma-mirror.js';
+import { isOutage } from './outage.js';
 import { PrismaWebhookStore } from './prisma-webhook-store.js';
-import { ATTEMPTS_MAX, failureName, PROCESS_ENDED, retryDelayMs, STARTS_MAX } from './retry-delay.js';
-import type { WebhookDelivery } from './webhook-delivery.js';
+import {
+  ATTEMPTS_MAX,
+  failureName,
+  outageDelayMs,
+  PROCESS_ENDED,
+  retryDelayMs,
+  STARTS_MAX,
+} from './retry-delay.js';
+import { isBesideUser, type WebhookDelivery } from './webhook-delivery.js';
 import {
   type ApplyDelivery,
   type Claim,
@@ -20,13 +30,23 @@ const TRANSACTION = { maxWait: 2_000, timeout: 8_000 };
 /** A little more than the client's own limits, for a connection that swallows what it is told. */
 const TRANSACTION_ANSWER_MS = TRANSACTION.maxWait + TRANSACTION.timeout + 500;
 
+/**
+ * Whoever claims locks rows for as long as his statement takes, also one that he then finds claimed. So a row that cannot be held is
+ * looked at again after so many milliseconds: without that nobody would come back to it before its claim has run out.
+ */
+const HOLD_AGAIN_MS = [20, 100];
+
 /** What the claims return: `timestampMs` as text, since drivers disagree on what a bigint is. */
-type ClaimRow = Omit<WebhookDelivery, 'timestampMs'> & {
-  readonly timestampMs: string;
-  readonly attempts: number;
-  readonly starts: number;
-  readonly dueAt: Date;
-};
+type ClaimRow = Omit<WebhookDelivery, 'timestampMs'> &
+  Omit<Claim, 'delivery'> & {
+    readonly timestampMs: string;
+    readonly dueAt: Date;
+  };
+
+interface HeldRow {
+  /** Since it was claimed its user may have been deleted. */
+  readonly isWiped: boolean;
+}
 
 /** How far an attempt has come. */
 interface Attempt {
@@ -57,10 +77,13 @@ export class PrismaWebhookInbox extends WebhookInbox {
     return this.#store.store(delivery);
   }
 
+  requireStorage(): Promise<void> {
+    return this.#store.requireWritable();
+  }
+
   async claim(kind: ClaimKind, countMax: number): Promise<readonly Claim[]> {
-    const statement = kind === 'fresh' ? sql.CLAIM_FRESH : sql.CLAIM_SUSPECT;
     const rows = await databaseAnswer(
-      this.database.$queryRawUnsafe<ClaimRow[]>(statement, this.registration, countMax),
+      this.database.$queryRawUnsafe<ClaimRow[]>(sql.CLAIM[kind], this.registration, countMax),
     );
     return rows
       .toSorted((a, b) => a.dueAt.getTime() - b.dueAt.getTime() || (a.id < b.id ? -1 : 1))
@@ -71,11 +94,12 @@ export class PrismaWebhookInbox extends WebhookInbox {
     if (claim.starts > STARTS_MAX) return this.#bury(claim);
     const attempt: Attempt = { isHeld: false, failure: null };
     try {
-      return await databaseAnswer(this.#work({ claim, apply, attempt }), TRANSACTION_ANSWER_MS);
+      return await this.#holdAndWork({ claim, apply, attempt });
     } catch (failure) {
       // Before the row was held nothing of the delivery had begun: that is the database's failure, and not the delivery's.
       if (!attempt.isHeld) throw failure;
-      return this.#recordFailure(claim, attempt.failure ?? failure);
+      const cause = attempt.failure ?? failure;
+      return isOutage(cause) ? this.#postpone(claim, cause) : this.#recordFailure(claim, cause);
     }
   }
 
@@ -98,18 +122,40 @@ export class PrismaWebhookInbox extends WebhookInbox {
     return row ?? { pending: 0, dead: 0, oldestPendingSeconds: 0, lastReceivedSeconds: null };
   }
 
+  async #holdAndWork(work: Work): Promise<HandleStep> {
+    const step = () => databaseAnswer(this.#work(work), TRANSACTION_ANSWER_MS);
+    let done = await step();
+    for (const ms of HOLD_AGAIN_MS) {
+      if (done.outcome !== 'taken') break;
+      await pause(ms);
+      done = await step();
+    }
+    return done;
+  }
+
   #work({ claim, apply, attempt }: Work): Promise<HandleStep> {
     return this.database.$transaction(async (transaction): Promise<HandleStep> => {
-      const held = await transaction.$queryRawUnsafe<unknown[]>(sql.HOLD, claim.delivery.id, claim.attempts);
-      if (held.length === 0) return { outcome: 'taken' };
+      const { id } = claim.delivery;
+      const [held] = await transaction.$queryRawUnsafe<HeldRow[]>(sql.HOLD, id, claim.attempts);
+      if (held === undefined) return { outcome: 'taken' };
       attempt.isHeld = true;
+      const isWithheld = held.isWiped && isBesideUser(claim.delivery);
+      const delivery = isWithheld ? { ...claim.delivery, payload: null } : claim.delivery;
       try {
-        return await applyHeld(transaction, claim.delivery, apply);
+        return await applyHeld(transaction, delivery, apply);
       } catch (failure) {
         attempt.failure = failure;
         throw failure;
       }
     }, TRANSACTION);
+  }
+
+  async #postpone({ delivery: { id }, attempts, waitedMs }: Claim, cause: unknown): Promise<HandleStep> {
+    const delayMs = outageDelayMs(waitedMs, Math.random());
+    await databaseAnswer(
+      this.database.$executeRawUnsafe(sql.POSTPONE, id, attempts, delayMs, failureName(cause)),
+    );
+    return { outcome: 'postponed', deliveryId: id, cause };
   }
 
   async #recordFailure(claim: Claim, cause: unknown): Promise<HandleStep> {
@@ -134,8 +180,8 @@ export class PrismaWebhookInbox extends WebhookInbox {
   }
 }
 
-function toClaim({ attempts, starts, timestampMs, dueAt: _dueAt, ...delivery }: ClaimRow): Claim {
-  return { delivery: { ...delivery, timestampMs: Number(timestampMs) }, attempts, starts };
+function toClaim({ attempts, starts, waitedMs, timestampMs, dueAt: _dueAt, ...delivery }: ClaimRow): Claim {
+  return { delivery: { ...delivery, timestampMs: Number(timestampMs) }, attempts, starts, waitedMs };
 }
 
 async function applyHeld(
@@ -146,6 +192,9 @@ async function applyHeld(
   const result = await apply(delivery, prismaMirror(transaction), transaction);
   const isDeletion = delivery.type === 'user.deleted' && result !== 'foreign';
   if (isDeletion) await transaction.$executeRawUnsafe(sql.WIPE_PAYLOADS, delivery.userId);
-  await transaction.$executeRawUnsafe(sql.FINISH, delivery.id, result);
+  if (result !== 'applied' || isBesideUser(delivery)) {
+    if (delivery.userId !== null) await transaction.$queryRawUnsafe(sql.AWAIT_DELETION, delivery.userId);
+    await transaction.$executeRawUnsafe(sql.CORRECT, delivery.id, result);
+  }
   return { outcome: 'handled', delivery, result };
 }

@@ -1,4 +1,5 @@
 import { type ClerkDatabase, databaseAnswer, STATEMENT_TIMEOUT_MS } from '../clerk-database.js';
+import { ClerkError } from '../clerk-error.js';
 import { GroupCommit } from './group-commit.js';
 import type { WebhookDelivery } from './webhook-delivery.js';
 
@@ -16,6 +17,8 @@ const STORE = `INSERT INTO clerk_webhook_events AS kept
     payload = EXCLUDED.payload, payload_since = EXCLUDED.payload_since
   WHERE kept.status IN ('dead', 'foreign')
   RETURNING id`;
+
+const READ_ONLY = `SELECT current_setting('transaction_read_only') AS "readOnly"`;
 
 interface Row {
   readonly id: string;
@@ -42,6 +45,13 @@ export class PrismaWebhookStore {
     const json = JSON.stringify(delivery);
     // The wait for the statement before counts as well.
     return databaseAnswer(this.#group.add({ id: delivery.id, json }, json.length));
+  }
+
+  /** A database that only reads, such as a replica, answers every question and stores nothing. */
+  async requireWritable(): Promise<void> {
+    const [row] = await databaseAnswer(this.database.$queryRawUnsafe<{ readOnly: string }[]>(READ_ONLY));
+    if (row?.readOnly === 'off') return;
+    throw new ClerkError('DATABASE_UNAVAILABLE', 'The database only reads: no webhook can be stored.');
   }
 
   async #write(rows: readonly Row[]): Promise<readonly ('stored' | 'duplicate')[]> {

@@ -5,9 +5,18 @@ import { ClaimQueue } from './claim-queue.js';
 import type { ClerkEvent, ClerkEventContext } from './clerk-event.js';
 import { withinTime } from './handler-time.js';
 import { failureName } from './retry-delay.js';
+import { StepLog } from './step-log.js';
 import type { WebhookDelivery } from './webhook-delivery.js';
-import type { ApplyDelivery, ApplyResult, Claim, HandleStep, WebhookInbox } from './webhook-inbox.js';
-import { NoWebhookMetrics, type WebhookMetrics } from './webhook-metrics.js';
+import type {
+  ApplyDelivery,
+  ApplyResult,
+  Claim,
+  ClaimKind,
+  HandleStep,
+  WebhookInbox,
+} from './webhook-inbox.js';
+import { NoWebhookMetrics, type WebhookMetrics, type WebhookResult } from './webhook-metrics.js';
+import { WorkLanes } from './work-lanes.js';
 
 export interface WebhookApplierParts {
   readonly inbox: WebhookInbox;
@@ -20,7 +29,9 @@ export interface WebhookApplierParts {
   readonly onAccessEnded: (ended: AccessEnded) => Promise<void>;
   /** Whether a delivery is of another Clerk instance. @default none is */
   readonly isForeign?: (instanceId: string | null) => Promise<boolean>;
-  /** How many deliveries are worked on at once. @default 4 */
+  /** The delivery to apply in place of one, asked for before its transaction; null when nothing is left to apply. @default the same */
+  readonly current?: (delivery: WebhookDelivery) => Promise<WebhookDelivery | null>;
+  /** How many deliveries are worked on at once; up to twice as many, less one, while handlers take longer than a second. @default 4 */
   readonly concurrency?: number;
   /** How often to look for deliveries that nobody announced, milliseconds. @default 2000 */
   readonly pollMs?: number;
@@ -37,15 +48,18 @@ const CLAIMS_PER_LANE = 4;
 
 /**
  * Applies stored deliveries, several at once, beside other processes on the same inbox. Works when `wake()` is called and, as a
- * net under lost calls and retries, at every poll. One that may have ended a process is only tried while no other such is.
+ * net under lost calls and retries, at every poll. One that may have ended a process is only tried while no other such is, and so
+ * is one that took too long: it delays itself and its like.
  */
 export class WebhookApplier implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #logger = new Logger(WebhookApplier.name);
+  readonly #log = new StepLog(this.#logger, () => performance.now());
   readonly #metrics: WebhookMetrics;
   readonly #pollMs: number;
   readonly #queue: ClaimQueue;
-  /** What each lane is doing; null: nothing. The last lane is for those that may have ended a process. */
-  readonly #lanes: (Promise<void> | null)[];
+  readonly #fresh: WorkLanes;
+  /** For those that the others must not wait for, each kind with a lane of its own. */
+  readonly #apart: readonly WorkLanes[];
   #state: 'new' | 'started' | 'stopped' = 'new';
   #timer: NodeJS.Timeout | undefined;
   #hasOutage = false;
@@ -56,7 +70,14 @@ export class WebhookApplier implements OnApplicationBootstrap, OnModuleDestroy {
     this.#pollMs = parts.pollMs ?? 2_000;
     this.#metrics = parts.metrics ?? new NoWebhookMetrics();
     this.#queue = new ClaimQueue(parts.inbox, concurrency * CLAIMS_PER_LANE);
-    this.#lanes = Array.from({ length: concurrency + 1 }, () => null);
+    this.#fresh = new WorkLanes({
+      lanes: concurrency,
+      substitutes: Math.max(1, concurrency - 1),
+      work: () => this.#work(this.#fresh, () => this.#queue.next()),
+      onFull: () => this.#queue.giveBack(),
+      onEnd: () => this.#lookAgain(),
+    });
+    this.#apart = [this.#laneFor('slow'), this.#laneFor('suspect')];
   }
 
   onApplicationBootstrap(): void {
@@ -80,18 +101,27 @@ export class WebhookApplier implements OnApplicationBootstrap, OnModuleDestroy {
   wake(): void {
     if (this.#state !== 'started') return;
     this.#queue.announce();
-    for (let lane = 0; lane < this.#suspects; lane += 1) {
-      this.#lanes[lane] ??= this.#work(lane, () => this.#queue.next());
-    }
+    this.#fresh.open();
   }
 
   /** Resolves when everything announced so far was handled, or failed. */
   async idle(): Promise<void> {
-    while (this.#lanes.some((lane) => lane !== null)) await Promise.all(this.#lanes);
+    const all = [this.#fresh, ...this.#apart];
+    while (all.some(({ isBusy }) => isBusy)) await Promise.all(all.map((lanes) => lanes.idle()));
   }
 
-  get #suspects(): number {
-    return this.#lanes.length - 1;
+  #laneFor(kind: Exclude<ClaimKind, 'fresh'>): WorkLanes {
+    const lane: WorkLanes = new WorkLanes({
+      lanes: 1,
+      work: () => this.#work(lane, () => this.#queue.nextOf(kind)),
+      onEnd: () => this.#lookAgain(),
+    });
+    return lane;
+  }
+
+  /** For what was announced between the last look and now. */
+  #lookAgain(): void {
+    if (this.#queue.isAnnounced) this.wake();
   }
 
   async #end(): Promise<void> {
@@ -109,40 +139,59 @@ export class WebhookApplier implements OnApplicationBootstrap, OnModuleDestroy {
     const delayMs = Math.min(this.#pollMs * 2 ** this.#failedPolls, OUTAGE_POLL_MS_MAX);
     this.#timer = setTimeout(() => this.#poll(), delayMs).unref();
     this.wake();
-    this.#lanes[this.#suspects] ??= this.#work(this.#suspects, async () => {
-      const [claim] = await this.parts.inbox.claim('suspect', 1);
-      return claim ?? null;
-    });
+    for (const lane of this.#apart) lane.open();
   }
 
-  async #work(lane: number, next: () => Promise<Claim | null>): Promise<void> {
+  async #work(lanes: WorkLanes, next: () => Promise<Claim | null>): Promise<void> {
     try {
-      let claim = await next();
+      let claim = this.#state === 'started' ? await next() : null;
       // Where nothing was announced, the others have not asked the database.
-      if (claim !== null || lane === this.#suspects) this.#noteAnswer();
+      if (claim !== null || lanes !== this.#fresh) this.#noteAnswer();
       while (claim !== null) {
-        await this.#handle(claim);
-        claim = this.#state === 'started' ? await next() : null;
+        await lanes.watch(this.#handle(claim));
+        claim = this.#state === 'started' && lanes.mayGoOn ? await next() : null;
       }
     } catch (error) {
       this.#noteOutage(error);
     }
-    this.#lanes[lane] = null;
-    // Announced between the last look and now.
-    if (this.#queue.isAnnounced) this.wake();
   }
 
   async #handle(claim: Claim): Promise<void> {
-    const isForeign = (await this.parts.isForeign?.(claim.delivery.instanceId)) ?? false;
-    const step = await this.parts.inbox.handle(claim, (delivery, ...connections) =>
-      isForeign
-        ? Promise.resolve('foreign')
-        : withinTime(this.parts.handlerMsMax ?? 7_000, (signal) =>
-            this.#apply({ claim, signal }, delivery, connections),
-          ),
-    );
+    const { delivery, apply } = await this.#prepare(claim);
+    const step = await this.#attempt(claim, apply);
     this.#count(claim.delivery, step);
-    await this.#follow(step);
+    await this.#follow(step, delivery);
+  }
+
+  /**
+   * What must be known of other services is asked before the transaction, which would wait for them with its locks. `delivery` is what
+   * `apply` applies: as it was stored, or as Clerk says now.
+   */
+  async #prepare(claim: Claim): Promise<Pick<Claim, 'delivery'> & { readonly apply: ApplyDelivery }> {
+    const { isForeign, current, handlerMsMax = 7_000 } = this.parts;
+    const { delivery } = claim;
+    try {
+      if (await isForeign?.(delivery.instanceId)) return { delivery, apply: async () => 'foreign' };
+      const now = current === undefined ? delivery : await current(delivery);
+      if (now === null) return { delivery, apply: async () => 'stale' };
+      const apply: ApplyDelivery = (kept, ...connections) =>
+        withinTime(handlerMsMax, (signal) =>
+          this.#apply({ claim, signal }, now === delivery ? kept : now, connections),
+        );
+      return { delivery: now, apply };
+    } catch (error) {
+      // The inbox tells an outage from a failure, and writes it down.
+      return { delivery, apply: () => Promise.reject(error) };
+    }
+  }
+
+  async #attempt(claim: Claim, apply: ApplyDelivery): Promise<HandleStep> {
+    try {
+      return await this.parts.inbox.handle(claim, apply);
+    } catch (error) {
+      this.#queue.stop(claim);
+      throw error;
+    }
   }
 
   async #apply(
@@ -159,18 +208,13 @@ export class WebhookApplier implements OnApplicationBootstrap, OnModuleDestroy {
 
   #count(delivery: WebhookDelivery, step: HandleStep): void {
     if (step.outcome === 'taken') return;
-    const result = step.outcome === 'handled' ? step.result : step.isDead ? 'dead' : 'failed';
-    this.#metrics.settled(result, Math.max(0, Date.now() - delivery.timestampMs));
+    this.#metrics.settled(resultOf(step), Math.max(0, Date.now() - delivery.timestampMs));
   }
 
-  async #follow(step: HandleStep): Promise<void> {
-    if (step.outcome === 'failed') {
-      const what = `Webhook ${step.deliveryId} failed (attempt ${step.attempts}, ${failureName(step.cause)})`;
-      if (step.isDead) this.#logger.error(`${what} and is parked as dead: replay it from Clerk's dashboard.`);
-      else this.#logger.warn(`${what} and will be tried again.`);
-    }
+  async #follow(step: HandleStep, applied: WebhookDelivery): Promise<void> {
+    this.#log.note(step);
     if (step.outcome !== 'handled') return;
-    const ended = accessEndedBy(step.delivery, step.result);
+    const ended = accessEndedBy(applied, step.result);
     if (ended === null) return;
     try {
       await this.parts.onAccessEnded(ended);
@@ -195,6 +239,11 @@ export class WebhookApplier implements OnApplicationBootstrap, OnModuleDestroy {
     if (this.#hasOutage) this.#logger.log('Webhooks are applied again.');
     this.#hasOutage = false;
   }
+}
+
+function resultOf(step: Exclude<HandleStep, { outcome: 'taken' }>): WebhookResult {
+  if (step.outcome === 'handled') return step.result;
+  return step.outcome === 'failed' && step.isDead ? 'dead' : 'failed';
 }
 
 type ConnectionsOf<Function extends (...parameters: never) => unknown> =

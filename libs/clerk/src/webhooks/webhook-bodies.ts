@@ -4,12 +4,16 @@ import { RequestMethod, type MiddlewareConsumer } from '@nestjs/common';
 import type { HttpAdapterHost } from '@nestjs/core';
 
 import { ClerkError } from '../clerk-error.js';
-import { readRawBody, type RawBody, type RawBodyBounds } from './raw-body.js';
+import { ByteBudget } from './byte-budget.js';
+import { readRawBody, type RawBody, type RawBodyBounds, tooLarge } from './raw-body.js';
 
 type Next = (error?: unknown) => void;
 
-/** Svix gives up after 15 s: what takes longer cannot be acknowledged in time. https://docs.svix.com/retries */
-const BODY_TIMEOUT_MS = 10_000;
+/** Svix gives up after 15 s, and there is a database to wait for. https://docs.svix.com/retries */
+const BODY_TIMEOUT_MS = 4_000;
+
+/** Before a body has come to its end nobody knows whether Clerk signed it: strangers are held to this, all together. */
+const HELD_BYTES_MAX = 67_108_864;
 
 /**
  * Where Nest's Fastify adapter looks for what a route is to have in its `config`: what `@RouteConfig()` of
@@ -32,8 +36,14 @@ export interface WebhookBodiesOptions {
   readonly paths: readonly string[];
   /** Largest body, bytes. */
   readonly bytesMax: number;
-  /** Longest wait for the last byte of a body, milliseconds. @default 10000 */
+  /** Longest wait for the last byte of a body, milliseconds. @default 4000 */
   readonly timeoutMs?: number;
+}
+
+interface KeptBody {
+  readonly body: RawBody;
+  /** Safe to call again. */
+  readonly release: () => void;
 }
 
 /**
@@ -41,7 +51,8 @@ export interface WebhookBodiesOptions {
  * other route. The module's `configure()` must call `configure()`.
  */
 export class WebhookBodies {
-  readonly #bodies = new WeakMap<object, RawBody>();
+  readonly #bodies = new WeakMap<object, KeptBody>();
+  readonly #budget = new ByteBudget(HELD_BYTES_MAX);
   /** As given: a registration knows its own route by them. */
   readonly #routePaths: readonly string[];
   readonly #paths: readonly string[];
@@ -53,7 +64,8 @@ export class WebhookBodies {
   ) {
     this.#routePaths = options.paths;
     this.#paths = options.paths.map((path) => path.replace(/^\/+|\/+$/g, ''));
-    this.#bounds = { bytesMax: options.bytesMax, timeoutMs: options.timeoutMs ?? BODY_TIMEOUT_MS };
+    const { bytesMax, timeoutMs = BODY_TIMEOUT_MS } = options;
+    this.#bounds = { bytesMax, timeoutMs, budget: this.#budget };
     // Providers are made before routes and parsers are registered, except in a testing module, where the adapter comes later still.
     host.init$.subscribe(() => {
       if (this.#platform() === 'express') this.#hideFromExpress();
@@ -72,14 +84,17 @@ export class WebhookBodies {
   }
 
   /**
-   * The bytes of a webhook request.
+   * The bytes of a webhook request, which count no more as held.
    *
    * @throws ClerkError WEBHOOK_TOO_LARGE, or WEBHOOK_BODY_INVALID when it is compressed, too slow or was read by others
+   * @throws ClerkError WEBHOOK_HEADERS_INVALID: it was not read
+   * @throws ClerkError DATABASE_UNAVAILABLE when 64 MiB of bodies are held already: Clerk will send it again
    */
   take(req: IncomingMessage): Buffer {
-    const body = this.#bodies.get(req);
-    if (body?.outcome === 'read') return body.bytes;
-    if (body?.outcome === 'refused') throw body.error;
+    const kept = this.#bodies.get(req);
+    kept?.release();
+    if (kept?.body.outcome === 'read') return kept.body.bytes;
+    if (kept?.body.outcome === 'refused') throw kept.body.error;
     throw new ClerkError('WEBHOOK_BODY_INVALID', 'The webhook body was not received whole.');
   }
 
@@ -113,9 +128,20 @@ export class WebhookBodies {
     if (body.outcome === 'aborted') return;
     // What is left of a refused body must not be taken for the next request.
     if (body.outcome === 'refused') res.setHeader('connection', 'close');
-    this.#bodies.set(req, body);
+    this.#bodies.set(req, { body, release: this.#releaseOf(body, res) });
     hideBody(req);
     next();
+  }
+
+  /** Once: when it is taken, or nobody is there to take it. */
+  #releaseOf(body: RawBody, res: ServerResponse): () => void {
+    let bytes = body.outcome === 'read' ? body.heldBytes : 0;
+    const release = () => {
+      this.#budget.giveBack(bytes);
+      bytes = 0;
+    };
+    res.once('close', release);
+    return release;
   }
 
   /** Wider than the routes, which may have a prefix that is not known here; the middleware of `configure()` is exact. */
@@ -128,8 +154,10 @@ export class WebhookBodies {
 
 /** Where a platform has read the body before us (serverless adapters do), it may have kept the bytes as `rawBody`. */
 async function bodyOf(req: IncomingMessage, bounds: RawBodyBounds): Promise<RawBody> {
-  if ('rawBody' in req && Buffer.isBuffer(req.rawBody)) return { outcome: 'read', bytes: req.rawBody };
-  return readRawBody(req, bounds);
+  if (!('rawBody' in req) || !Buffer.isBuffer(req.rawBody)) return readRawBody(req, bounds);
+  const { bytesMax } = bounds;
+  if (req.rawBody.length > bytesMax) return { outcome: 'refused', error: tooLarge(bytesMax) };
+  return { outcome: 'read', bytes: req.rawBody, heldBytes: 0 };
 }
 
 /** Parsers of both frameworks look at these headers only, and take a request without them for one without a body. */

@@ -90,6 +90,19 @@ describe('parseWebhookDelivery', () => {
     expect(parse(`\ufeff${JSON.stringify(envelope('user.updated'))}`).type).toBe('user.updated');
   });
 
+  it.each(['public_metadata', 'unsafe_metadata'])(
+    'keeps a hundred levels of %s that has five thousand, and everything beside it',
+    (place) => {
+      const deep = `${'[{"a":'.repeat(2_500)}1${'}]'.repeat(2_500)}`;
+      const body = `{"type":"user.updated","data":{"id":"user_1","${place}":${deep},"z":[2]}}`;
+      const data = parse(body).payload?.['data'];
+      expect(data).toMatchObject({ id: 'user_1', z: [2] });
+      // The envelope and `data` are two of the hundred.
+      const kept = `${'[{"a":'.repeat(49)}null${'}]'.repeat(49)}`;
+      expect(JSON.stringify(Reflect.get(data ?? {}, place))).toBe(kept);
+    },
+  );
+
   it('replaces what PostgreSQL cannot hold, in keys and values, and nothing else', () => {
     const body =
       '{"type":"user.updated","data":{"id":"user_1","a":"x\\u0000y","b":"\\ud83d","c":"\\ud83d\\ude00","d":"\\\\u0000","e\\u0000":"\\\\\\u0000"}}';

@@ -1,3 +1,4 @@
+import { REPAIR_ID_START } from '../mirror/repair-id.js';
 import { parseStorableJson, textOrNull, timeMsOrNull } from '../users/storable-json.js';
 import type { VerifiedHeaders } from './webhook-signature.js';
 import { isRecord } from '../unknown-record.js';
@@ -17,6 +18,15 @@ export interface WebhookDelivery {
   readonly instanceId: string | null;
   /** The whole envelope, parsed. Null where it must not be stored (`email.*`, `sms.*`), is no Clerk event, or was wiped. */
   readonly payload: Readonly<Record<string, unknown>> | null;
+}
+
+export function isRepair({ id }: WebhookDelivery): boolean {
+  return id.startsWith(REPAIR_ID_START);
+}
+
+/** Whether it holds data of a user and is not about the user himself, of whom the version of his row decides what is applied. */
+export function isBesideUser({ type, userId, payload }: WebhookDelivery): boolean {
+  return userId !== null && payload !== null && !type.startsWith('user.');
 }
 
 /** These bodies carry one-time codes and the text of messages. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import type { ClerkError } from '../clerk-error.js';
+import { ClerkError } from '../clerk-error.js';
 import type { UserMirror } from '../users/user-mirror.js';
 import { applyDelivery as applyToMirror } from './apply-delivery.js';
 import type { WebhookDelivery } from './webhook-delivery.js';
@@ -87,6 +87,21 @@ export function describeWebhookInbox(create: () => Promise<InboxUnderTest> | Inb
     expect(await drain()).toBe(0);
   });
 
+  it('does not count what an outage has stopped, and tries it again later', async () => {
+    const clerkId = newId('user');
+    const one = delivery('user.created', clerkId);
+    await inbox.store(one);
+    const cause = new ClerkError('CLERK_UNAVAILABLE', 'Clerk is down.');
+    const step = await inbox.drainOne(async (given, mirror) => {
+      await applyDelivery(given, mirror, null);
+      throw cause;
+    });
+    expect(step).toEqual({ outcome: 'postponed', deliveryId: one.id, cause });
+    expect(await users.find(clerkId)).toEqual({ outcome: 'unknown' });
+    expect(await drain()).toBe(0);
+    expect((await inbox.backlog()).pending).toBeGreaterThan(0);
+  });
+
   it('gives a delivery to one of those who drain at once', async () => {
     const ids = Array.from({ length: 10 }, () => delivery('user.created', newId('user')));
     for (const one of ids) await inbox.store(one);
@@ -112,23 +127,37 @@ export function describeWebhookInbox(create: () => Promise<InboxUnderTest> | Inb
 
   it('wipes what it holds of a user who is deleted, before and after', async () => {
     const clerkId = newId('user');
-    const [before, deletion, after] = [
+    const deliveries = [
       delivery('user.created', clerkId, 1),
       delivery('user.deleted', clerkId, 2),
       delivery('user.updated', clerkId, 3),
+      { ...delivery('session.ended', newId('sess'), 4), userId: clerkId },
     ];
-    for (const one of [before, deletion, after]) {
+    for (const one of deliveries) {
       await inbox.store(one);
       await drain();
     }
     expect(await users.find(clerkId)).toMatchObject({ outcome: 'deleted' });
     if (payloadOf === undefined) return;
-    for (const { id } of [before, deletion, after]) expect(await payloadOf(id)).toBeNull();
+    for (const { id } of deliveries) expect(await payloadOf(id)).toBeNull();
+  });
+
+  it('hands over nothing of what comes of a user who is deleted', async () => {
+    const clerkId = newId('user');
+    await inbox.store(delivery('user.deleted', clerkId, 1));
+    await drain();
+    await inbox.store({ ...delivery('session.created', newId('sess'), 2), userId: clerkId });
+    const payloads: unknown[] = [];
+    await drain((given, mirror) => {
+      payloads.push(given.payload);
+      return applyDelivery(given, mirror, null);
+    });
+    expect(payloads).toEqual([null]);
   });
 
   it('answers that nothing is due when nothing is', async () => {
     await drain();
-    expect(await inbox.drainOne(() => Promise.reject(new Error('nothing was due') as ClerkError))).toEqual({
+    expect(await inbox.drainOne(() => Promise.reject(new Error('nothing was due')))).toEqual({
       outcome: 'idle',
     });
   });

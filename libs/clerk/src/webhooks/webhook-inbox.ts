@@ -24,10 +24,16 @@ export interface Claim {
   readonly attempts: number;
   /** Attempts that have begun since one came to an end, this one included: with more than 1, one has ended its process. */
   readonly starts: number;
+  /** Since it was received, milliseconds. */
+  readonly waitedMs: number;
 }
 
-/** `suspect`: an attempt began and never ended, so that its process may have died of it. */
-export type ClaimKind = 'fresh' | 'suspect';
+/**
+ * `slow`: the last attempt took too long. `suspect`: an attempt began and never ended, so that its process may have died of it.
+ */
+export type ClaimKind = 'fresh' | 'slow' | 'suspect';
+
+const CLAIM_KINDS: readonly ClaimKind[] = ['fresh', 'slow', 'suspect'];
 
 export type HandleStep =
   | { readonly outcome: 'handled'; readonly delivery: WebhookDelivery; readonly result: ApplyResult }
@@ -39,6 +45,8 @@ export type HandleStep =
       readonly isDead: boolean;
       readonly cause: unknown;
     }
+  /** Not for anything of the delivery: the database or Clerk could not answer. Tried again soon, and not counted. */
+  | { readonly outcome: 'postponed'; readonly deliveryId: string; readonly cause: unknown }
   /** Somebody else has it, or has handled it. */
   | { readonly outcome: 'taken' };
 
@@ -65,11 +73,13 @@ export interface WebhookBacklog {
 export abstract class WebhookInbox {
   /** Resolves after commit. Idempotent by delivery id. @throws ClerkError DATABASE_UNAVAILABLE within 5 s */
   abstract store(delivery: WebhookDelivery): Promise<'stored' | 'duplicate'>;
+  /** Resolves while `store` can keep what it is given. @throws ClerkError DATABASE_UNAVAILABLE, BROKER_UNAVAILABLE within 5 s */
+  abstract requireStorage(): Promise<void>;
   /** Begins the oldest due deliveries that nobody else has. Whoever does not come to handle one leaves it to others in 5 s. */
   abstract claim(kind: ClaimKind, countMax: number): Promise<readonly Claim[]>;
   /** Applies a claimed delivery and marks it, in one transaction. One that has ended several processes is parked instead. */
   abstract handle(claim: Claim, apply: ApplyDelivery): Promise<HandleStep>;
-  /** Gives back what was claimed and not handled. */
+  /** Gives back what was claimed and came to no end here: that it had begun is forgotten, unless somebody works on it. */
   abstract release(claims: readonly Claim[]): Promise<void>;
   /** Forgets a part of what is old enough, never what waits to be applied. @returns how many rows it changed; 0: done */
   abstract prune(bounds: PruneBounds): Promise<number>;
@@ -78,11 +88,18 @@ export abstract class WebhookInbox {
   /** One delivery, from claim to end. */
   async drainOne(apply: ApplyDelivery): Promise<DrainStep> {
     for (;;) {
-      const [fresh] = await this.claim('fresh', 1);
-      const [claim] = fresh === undefined ? await this.claim('suspect', 1) : [fresh];
+      const claim = await this.#claimOne();
       if (claim === undefined) return { outcome: 'idle' };
       const step = await this.handle(claim, apply);
       if (step.outcome !== 'taken') return step;
     }
+  }
+
+  async #claimOne(): Promise<Claim | undefined> {
+    for (const kind of CLAIM_KINDS) {
+      const [claim] = await this.claim(kind, 1);
+      if (claim !== undefined) return claim;
+    }
+    return undefined;
   }
 }

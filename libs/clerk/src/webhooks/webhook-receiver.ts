@@ -48,6 +48,11 @@ export class WebhookReceiver {
     }
   }
 
+  /** Resolves while a webhook can be stored. @throws ClerkError DATABASE_UNAVAILABLE, BROKER_UNAVAILABLE */
+  requireStorage(): Promise<void> {
+    return this.parts.inbox.requireStorage();
+  }
+
   /** @throws ClerkError DATABASE_UNAVAILABLE */
   backlog(): Promise<WebhookBacklog> {
     return this.parts.inbox.backlog();

@@ -40,7 +40,7 @@ export function verifyWebhookSignature(
   keys: readonly Buffer[],
   nowMs: number,
 ): VerifiedHeaders {
-  const { id, timestamp, signatures } = readHeaders(request.headers);
+  const { id, timestamp, signatures } = readWebhookHeaders(request.headers);
   const candidates = signatures.split(' ', SIGNATURES_EXAMINED_MAX).flatMap(decodeSignature);
   const isSigned = keys.some((key) => {
     const expected = createHmac('sha256', key).update(`${id}.${timestamp}.`).update(request.rawBody).digest();
@@ -74,13 +74,20 @@ function decodeSignature(token: string): Buffer[] {
   return signature.length === 32 ? [signature] : [];
 }
 
-/** One family counts, never a mix of both: Svix's own names first, the standard's otherwise. */
-function readHeaders(headers: WebhookHeaders): { id: string; timestamp: string; signatures: string } {
-  const lowerCased = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-  const family = lowerCased.get('svix-id') === undefined ? 'webhook' : 'svix';
-  const id = lowerCased.get(`${family}-id`);
-  const timestamp = lowerCased.get(`${family}-timestamp`);
-  const signatures = lowerCased.get(`${family}-signature`);
+/**
+ * What a signature is checked with. One family of names counts, never a mix of both: Svix's own first, the standard's otherwise.
+ *
+ * @throws ClerkError WEBHOOK_HEADERS_INVALID
+ */
+export function readWebhookHeaders(headers: WebhookHeaders): {
+  readonly id: string;
+  readonly timestamp: string;
+  readonly signatures: string;
+} {
+  const family = header(headers, 'svix-id') === undefined ? 'webhook' : 'svix';
+  const id = header(headers, `${family}-id`);
+  const timestamp = header(headers, `${family}-timestamp`);
+  const signatures = header(headers, `${family}-signature`);
   if (
     !matches(id, /^[\x21-\x7e]{1,256}$/) ||
     !matches(timestamp, /^\d{1,12}$/) ||
@@ -92,6 +99,12 @@ function readHeaders(headers: WebhookHeaders): { id: string; timestamp: string; 
     );
   }
   return { id, timestamp, signatures };
+}
+
+/** Node gives names in lower case, so the first look nearly always finds it. */
+function header(headers: WebhookHeaders, name: string): string | string[] | undefined {
+  if (Object.hasOwn(headers, name)) return headers[name];
+  return Object.entries(headers).find(([key]) => key.toLowerCase() === name)?.[1];
 }
 
 function matches(value: string | string[] | undefined, pattern: RegExp): value is string {

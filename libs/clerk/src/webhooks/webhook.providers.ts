@@ -10,6 +10,7 @@ import { ClerkEventHandlers } from './clerk-event-handlers.js';
 import { InstancePin } from './instance-pin.js';
 import { KafkaWebhookInbox } from './kafka-webhook-inbox.js';
 import { kafkaWebhookProviders } from './kafka-webhook.providers.js';
+import { OldEvents } from './old-events.js';
 import { WebhookApplier } from './webhook-applier.service.js';
 import { WebhookBodies } from './webhook-bodies.js';
 import { WebhookReceiver } from './webhook-receiver.js';
@@ -32,18 +33,32 @@ export const webhookProviders: Provider[] = [
       }),
   },
   {
+    provide: OldEvents,
+    inject: [OPTIONS, STORAGE, ClerkBackend],
+    useFactory: ({ secretKey }: ResolvedOptions, { sync }: Storage, { listing }: ClerkBackend) =>
+      secretKey === null
+        ? null
+        : new OldEvents({
+            store: sync,
+            find: (kind, content) => kind.find(listing, content),
+            fetchInstanceId: () => listing.instanceId(),
+            nowMs: Date.now,
+          }),
+  },
+  {
     provide: WebhookApplier,
-    inject: [OPTIONS, STORAGE, InstancePin, AccessRevoker, ClerkEventHandlers],
+    inject: [OPTIONS, STORAGE, InstancePin, AccessRevoker, ClerkEventHandlers, OldEvents],
     useFactory: (
       { webhookConcurrency, webhookMetrics }: ResolvedOptions,
       { inbox }: Storage,
-      ...[pin, revoker, handlers]: [InstancePin, AccessRevoker, ClerkEventHandlers]
+      ...[pin, revoker, handlers, old]: [InstancePin, AccessRevoker, ClerkEventHandlers, OldEvents | null]
     ) =>
       new WebhookApplier({
         inbox,
         onEvent: (event, context) => handlers.handle(event, context),
         onAccessEnded: (ended) => revoker.revoke(ended),
         isForeign: (instanceId) => pin.isForeign(instanceId),
+        ...(old === null ? {} : { current: (delivery) => old.current(delivery) }),
         concurrency: webhookConcurrency,
         metrics: webhookMetrics,
       }),

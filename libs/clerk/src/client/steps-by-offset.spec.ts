@@ -1,4 +1,4 @@
-import { eachByOffset } from './each-by-offset.js';
+import { stepsByOffset } from './steps-by-offset.js';
 
 const ids = (count: number) => Array.from({ length: count }, (_, index) => ({ id: `org_${index}` }));
 
@@ -10,7 +10,7 @@ describe('a list with offsets only', () => {
       const list = ids(count);
       const listPage = async ({ limit, offset }: { limit: number; offset: number }) =>
         list.slice(offset, offset + limit);
-      for await (const { id } of eachByOffset(listPage, 10)) found.push(id);
+      for await (const { items } of stepsByOffset(listPage, 10)) found.push(...items.map(({ id }) => id));
       expect(found).toEqual(list.map(({ id }) => id));
     },
   );
@@ -20,14 +20,16 @@ describe('a list with offsets only', () => {
     const found: string[] = [];
     const listPage = async ({ limit, offset }: { limit: number; offset: number }) =>
       list.slice(offset, offset + limit);
-    for await (const { id } of eachByOffset(listPage, 10)) {
-      found.push(id);
-      if (found.length === 20) list = list.slice(15);
-      if (found.length === 30) list = [...list.slice(12), { id: 'org_late' }];
-      if (found.length === 40) list = list.slice(-3);
+    let pages = 0;
+    for await (const { items } of stepsByOffset(listPage, 10)) {
+      found.push(...items.map(({ id }) => id));
+      pages += 1;
+      if (pages === 2) list = list.slice(15);
+      if (pages === 3) list = [...list.slice(12), { id: 'org_late' }];
     }
     expect(new Set(found).size).toBe(found.length);
     expect(found).toEqual(expect.arrayContaining(list.map(({ id }) => id)));
-    expect(found.slice(0, 40)).toEqual(ids(40).map(({ id }) => id));
+    const inOrder = [...ids(60), { id: 'org_late' }].map(({ id }) => id);
+    expect(found).toEqual(inOrder.filter((id) => found.includes(id)));
   });
 });
