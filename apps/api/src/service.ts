@@ -7,6 +7,7 @@ import { AppModule } from './app.module.js';
 import { WEBHOOK_PATHS } from './clerk/clerk-host.module.js';
 import { EmbeddedClerk } from './clerk/embedded-clerk.js';
 import type { Environment } from './config/environment.js';
+import { trustProxyOf } from './config/trusted-proxies.js';
 import { answerClientError, answerFrameworkError } from './http/fastify-errors.js';
 import { validationPipe } from './http/validation.pipe.js';
 
@@ -37,6 +38,7 @@ export async function startService(
       frameworkErrors: answerFrameworkError,
       clientErrorHandler: answerClientError,
       routerOptions: { maxParamLength: 200 },
+      trustProxy: trustProxyOf(environment.trustedProxies),
     }),
     // Fastify's own JSON parser: Nest's pair takes forms as well, which no route here wants.
     { abortOnError: false, bodyParser: false, logger },
@@ -68,7 +70,14 @@ function consoleLogger({ isProduction }: Environment): LoggerService {
 }
 
 function describeApi(app: INestApplication): void {
-  const config = new DocumentBuilder().setTitle('nest-clerk demo').addBearerAuth().build();
+  const config = new DocumentBuilder()
+    .setTitle('nest-clerk demo')
+    .addBearerAuth()
+    .addGlobalResponse({
+      status: 429,
+      description: 'RATE_LIMITED: the tier’s limit is spent until the time in Retry-After',
+    })
+    .build();
   SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, config));
 }
 

@@ -1,23 +1,17 @@
 import { Readable } from 'node:stream';
 
-import {
-  BadRequestException,
-  Body,
-  Controller,
-  HttpCode,
-  NotFoundException,
-  Post,
-  Res,
-} from '@nestjs/common';
+import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AcceptTokens, type Auth, ClerkService, CurrentAuth, type MirroredUser } from 'nest-clerk';
+import type { FastifyReply } from 'fastify';
+import { AcceptTokens, type Auth, CurrentAuth, type MirroredUser } from 'nest-clerk';
 import { z } from 'zod';
 
-import { tierOf, type Tier } from '../users/tier.js';
-import { notAllowed, UserAccess } from '../users/user-access.js';
+import { prefers } from '../http/accept.js';
+import { clerkUserIdSchema } from '../users/clerk-user-id.js';
+import type { Tier } from '../users/tier.js';
 import { displayName } from '../users/user-response.js';
-import { ChatService, type Conversation } from './chat.service.js';
+import { ChatSpeakers } from './chat-speakers.js';
+import { ChatService, type RunningAnswer } from './chat.service.js';
 import { eventStream } from './event-stream.js';
 
 const MESSAGE_LENGTH_MAX = 4_000;
@@ -33,10 +27,8 @@ const question = z.strictObject({
       (text) => !text.includes('\u0000') && text.isWellFormed(),
       'must be text without NUL or half characters',
     ),
-  clerk_user_id: z
-    .string()
-    .regex(/^user_[A-Za-z0-9]{1,64}$/, 'must be an id of Clerk: user_…')
-    .optional(),
+  clerk_user_id: clerkUserIdSchema.optional(),
+  conversation_id: z.uuid('must be the id of a conversation').nullish(),
 });
 const answer = z.object({
   answer: z.string(),
@@ -45,7 +37,8 @@ const answer = z.object({
     name: z.string().nullable(),
     tier: z.enum(['FREE', 'PRO', 'ENTERPRISE']),
   }),
-  earlier_messages: z.int(),
+  conversation_id: z.uuid(),
+  earlier_messages: z.int().max(20).describe('How many of the turns before the answer was given: at most 20'),
 });
 
 type Answer = z.infer<typeof answer>;
@@ -57,15 +50,16 @@ type Answer = z.infer<typeof answer>;
 export class ChatController {
   constructor(
     private readonly chat: ChatService,
-    private readonly clerk: ClerkService,
-    private readonly access: UserAccess,
+    private readonly speakers: ChatSpeakers,
   ) {}
 
   @Post()
   @HttpCode(200)
   @ApiOperation({
     summary: 'Say something; with `Accept: text/event-stream` the answer comes piece by piece',
-    description: 'With a machine token, `clerk_user_id` says for whom.',
+    description:
+      'Goes on with the conversation `conversation_id`; with null it begins one; left out, it goes on with the last one. ' +
+      'With a machine token, `clerk_user_id` says for whom.',
   })
   @ApiProduces('application/json', 'text/event-stream')
   @ApiResponse({ status: 200, standardSchema: answer })
@@ -74,59 +68,35 @@ export class ChatController {
     @CurrentAuth() auth: Auth,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Answer | Readable> {
-    const user = await this.#userOf(auth, body.clerk_user_id);
-    const tier = tierOf(user, auth);
+    const { user, tier } = await this.speakers.of(auth, body.clerk_user_id);
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
-    const conversation = await this.chat.start({ user, tier, message: body.message }, gone.signal);
-    if (!wantsEvents(reply.request)) return whole(conversation, user, tier);
+    const { message, conversation_id: conversationId } = body;
+    const running = await this.chat.start({ user, tier, message, conversationId }, gone.signal);
+    if (!prefers(reply.request.headers.accept, 'text/event-stream')) return whole(running, user, tier);
     void reply.headers({
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
     });
-    return Readable.from(
-      eventStream(conversation.pieces, (text) => answerOf(text, { conversation, user, tier })),
-    );
-  }
-
-  async #userOf(auth: Auth, asked: string | undefined): Promise<MirroredUser> {
-    const clerkId = asked ?? (auth.tokenType === 'm2m_token' ? undefined : this.access.requireUserId(auth));
-    if (clerkId === undefined) {
-      throw new BadRequestException({
-        code: 'VALIDATION_FAILED',
-        message: 'clerk_user_id: a machine token stands for no user, so say for whom',
-      });
-    }
-    if (!this.access.maySpeakFor(auth, clerkId)) {
-      throw notAllowed('To speak for somebody else takes a machine token.');
-    }
-    if (this.access.isOwn(auth, clerkId)) return this.clerk.currentUser(auth);
-    const lookup = await this.clerk.findMirroredUser(clerkId);
-    if (lookup.outcome === 'found' && !lookup.user.isActive)
-      throw notAllowed('The user is banned or locked.');
-    if (lookup.outcome === 'found') return lookup.user;
-    throw new NotFoundException({ code: 'USER_NOT_FOUND', message: 'There is no such user here.' });
+    return Readable.from(eventStream(running.pieces, (text) => answerOf(text, { running, user, tier })));
   }
 }
 
-function wantsEvents(req: FastifyRequest): boolean {
-  return req.headers.accept?.includes('text/event-stream') ?? false;
-}
-
-async function whole(conversation: Conversation, user: MirroredUser, tier: Tier): Promise<Answer> {
+async function whole(running: RunningAnswer, user: MirroredUser, tier: Tier): Promise<Answer> {
   let text = '';
-  for await (const piece of conversation.pieces) text += piece;
-  return answerOf(text, { conversation, user, tier });
+  for await (const piece of running.pieces) text += piece;
+  return answerOf(text, { running, user, tier });
 }
 
 function answerOf(
   text: string,
-  { conversation, user, tier }: { conversation: Conversation; user: MirroredUser; tier: Tier },
+  { running, user, tier }: { running: RunningAnswer; user: MirroredUser; tier: Tier },
 ): Answer {
   return {
     answer: text,
     user: { clerk_id: user.clerkId, name: displayName(user), tier },
-    earlier_messages: conversation.earlierMessages,
+    conversation_id: running.conversationId,
+    earlier_messages: running.earlierMessages,
   };
 }

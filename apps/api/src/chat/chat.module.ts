@@ -5,8 +5,11 @@ import { UsersModule } from '../users/users.module.js';
 import { ChatMessages } from './chat-messages.js';
 import { ChatRetention } from './chat-retention.js';
 import { ChatResponder } from './chat-responder.js';
+import { ChatSpeakers } from './chat-speakers.js';
 import { ChatController } from './chat.controller.js';
 import { ChatService } from './chat.service.js';
+import { ConversationsController } from './conversations.controller.js';
+import { ConversationsService } from './conversations.service.js';
 import { EmbeddedChatResponder } from './embedded-chat-responder.js';
 import { OpenAiChatResponder } from './open-ai-chat-responder.js';
 
@@ -17,8 +20,15 @@ export class ChatModule {
     return {
       module: ChatModule,
       imports: [UsersModule],
-      controllers: [ChatController],
-      providers: [ChatService, ChatMessages, ChatRetention, { provide: ChatResponder, useValue: responder }],
+      controllers: [ChatController, ConversationsController],
+      providers: [
+        ChatService,
+        ChatMessages,
+        ChatRetention,
+        ChatSpeakers,
+        ConversationsService,
+        { provide: ChatResponder, useValue: responder },
+      ],
     };
   }
 }

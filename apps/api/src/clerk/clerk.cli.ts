@@ -4,13 +4,16 @@ import { ClerkError, runCommandLine } from 'nest-clerk';
 import { loadEnvFile } from '../config/env-file.js';
 import { databaseOptions } from '../config/environment.js';
 import { PrismaService } from '../database/prisma.service.js';
+import { sandboxVariables } from './sandbox-variables.js';
 
-// `npm run clerk -- COMMAND`: the library's command line on this project's database, which may be the embedded one.
+// `npx nest-clerk COMMAND`: the library's command line on this project's database, which may be the embedded one, and on the offline
+// Clerk where there is no key of Clerk's.
 loadEnvFile();
 // What the parts of the library log is for a service's log; standard output is for the result.
 Logger.overrideLogger(false);
+const offline = await sandboxVariables(process.env);
 const code = await runCommandLine(process.argv.slice(2), {
-  env: (name) => process.env[name],
+  env: (name) => process.env[name] || offline[name],
   openDatabase: async () => {
     try {
       const database = await PrismaService.open(databaseOptions(process.env));

@@ -30,6 +30,34 @@ describe('the environment', () => {
       database: { kind: 'embedded' },
       redisUrls: [],
       chatApi: null,
+      trustedProxies: null,
+    });
+  });
+
+  it('limits FREE to 10 a minute and 1,000 an hour, PRO to 100 and ENTERPRISE to 1,000 a minute, unless told otherwise', () => {
+    const minute = (limit: number) => ({ name: 'minute', limit, durationMs: 60_000 });
+    const hour = { name: 'hour', limit: 1_000, durationMs: 3_600_000 };
+    const tier = (...windows: object[]) => ({ windows, whenUnavailable: 'local' });
+    const defaults = {
+      ANONYMOUS: tier(minute(60)),
+      FREE: tier(minute(10), hour),
+      PRO: tier(minute(100)),
+      ENTERPRISE: tier(minute(1_000)),
+    };
+    expect(readEnvironment({}).rateLimits).toEqual({
+      tiers: defaults,
+      isPerOrganization: false,
+      instances: 1,
+    });
+    const told = {
+      RATE_LIMIT_FREE: '20/min',
+      RATE_LIMIT_PER_ORGANIZATION: 'true',
+      RATE_LIMIT_INSTANCES: '3',
+    };
+    expect(readEnvironment(told).rateLimits).toEqual({
+      tiers: { ...defaults, FREE: tier(minute(20)) },
+      isPerOrganization: true,
+      instances: 3,
     });
   });
 
@@ -71,6 +99,12 @@ describe('the environment', () => {
       'DATABASE_URL must be a URL that starts with postgresql:// or postgres://',
     ],
     [{ REDIS_URL: 'redis://a,http://b' }, 'REDIS_URL must be a URL that starts with redis:// or rediss://'],
+    [{ TRUSTED_PROXIES: 'everybody' }, 'TRUSTED_PROXIES must be a number of proxies'],
+    [{ RATE_LIMIT_FREE: '10 per minute' }, 'RATE_LIMIT_FREE must be requests by s, min, h or d'],
+    [{ RATE_LIMIT_PRO: '10/min,5/min' }, 'RATE_LIMIT_PRO must be requests by s, min, h or d'],
+    [{ RATE_LIMIT_ANONYMOUS: '0/min' }, 'RATE_LIMIT_ANONYMOUS must be requests'],
+    [{ RATE_LIMIT_PER_ORGANIZATION: 'yes' }, 'RATE_LIMIT_PER_ORGANIZATION must be true or false'],
+    [{ RATE_LIMIT_INSTANCES: '0' }, 'RATE_LIMIT_INSTANCES must be from 1 to 1000'],
     [{ CHAT_API_URL: 'ftp://h' }, 'CHAT_API_URL must be a URL that starts with http:// or https://'],
   ])('%j is said to be wrong, by name', (env, problem) => {
     expect(problems(env)).toEqual([expect.stringContaining(problem)]);

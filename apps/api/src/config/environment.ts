@@ -4,6 +4,14 @@ import { z } from 'zod';
 
 import type { DatabaseOptions } from '../database/database-connection.js';
 import { kafkaOptions, type KafkaOptions } from '../kafka/kafka-options.js';
+import {
+  DEFAULT_LIMITS,
+  limitsProblem,
+  type LimitVariable,
+  type RateLimitSettings,
+  tiersOf,
+} from '../rate-limits/rate-limit-settings.js';
+import { parseTrustedProxies, type TrustedProxies } from './trusted-proxies.js';
 
 /** An empty variable is one that is not set: that is what `NAME=` in a file or a compose file means. */
 const text = z.preprocess((value) => (value === '' ? undefined : value), z.string().optional());
@@ -17,6 +25,13 @@ const url = (...schemes: string[]) =>
     (value) => value === undefined || (URL.canParse(value) && schemes.includes(new URL(value).protocol)),
     `must be a URL that starts with ${schemes.join('// or ')}//`,
   );
+const limits = (variable: LimitVariable) =>
+  text
+    .transform((value) => value ?? DEFAULT_LIMITS[variable])
+    .superRefine((value, context) => {
+      const problem = limitsProblem(value);
+      if (problem !== null) context.addIssue(problem);
+    });
 
 const schema = z.object({
   NODE_ENV: z.preprocess(
@@ -46,6 +61,23 @@ const schema = z.object({
     (value) => value === undefined || /^[\w.-]{1,244}$/.test(value),
     'must be letters, digits, dots, dashes and underscores',
   ),
+  /** Whose X-Forwarded-For is believed. */
+  TRUSTED_PROXIES: text.refine(
+    (value) => value === undefined || parseTrustedProxies(value) !== undefined,
+    'must be a number of proxies from 1 to 10, or addresses, networks such as 10.0.0.0/8, loopback, linklocal and uniquelocal separated by commas',
+  ),
+  RATE_LIMIT_ANONYMOUS: limits('RATE_LIMIT_ANONYMOUS'),
+  RATE_LIMIT_FREE: limits('RATE_LIMIT_FREE'),
+  RATE_LIMIT_PRO: limits('RATE_LIMIT_PRO'),
+  RATE_LIMIT_ENTERPRISE: limits('RATE_LIMIT_ENTERPRISE'),
+  RATE_LIMIT_PER_ORGANIZATION: z.preprocess(
+    (value) => (value === '' ? undefined : value),
+    z.enum(['true', 'false'], 'must be true or false').default('false'),
+  ),
+  RATE_LIMIT_INSTANCES: z.preprocess(
+    (value) => (value === '' || value === undefined ? 1 : Number(value)),
+    z.int('must be a whole number').min(1, 'must be from 1 to 1000').max(1_000, 'must be from 1 to 1000'),
+  ),
   CHAT_API_URL: url('http:', 'https:'),
   CHAT_API_KEY: text,
   CHAT_MODEL: text,
@@ -74,6 +106,8 @@ export interface Environment {
   readonly redisUrls: readonly string[];
   /** Null: webhooks go straight into the database. */
   readonly kafka: KafkaOptions | null;
+  readonly trustedProxies: TrustedProxies;
+  readonly rateLimits: RateLimitSettings;
   /** Null: the embedded responder answers. */
   readonly chatApi: { readonly url: string; readonly key: string; readonly model: string } | null;
 }
@@ -104,7 +138,21 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
     database: databaseOptions(env),
     redisUrls: values.REDIS_URL?.split(',').map((node) => node.trim()) ?? [],
     kafka: kafkaOptions(values.KAFKA_BROKERS, values.KAFKA_TOPIC),
+    trustedProxies: trustedProxies(values),
+    rateLimits: rateLimits(values),
     chatApi: chatApi(values),
+  };
+}
+
+function trustedProxies({ TRUSTED_PROXIES }: z.infer<typeof schema>): TrustedProxies {
+  return TRUSTED_PROXIES === undefined ? null : (parseTrustedProxies(TRUSTED_PROXIES) ?? null);
+}
+
+function rateLimits(values: z.infer<typeof schema>): RateLimitSettings {
+  return {
+    tiers: tiersOf(values),
+    isPerOrganization: values.RATE_LIMIT_PER_ORGANIZATION === 'true',
+    instances: values.RATE_LIMIT_INSTANCES,
   };
 }
 

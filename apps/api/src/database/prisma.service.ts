@@ -8,6 +8,7 @@ import {
   type DatabaseOptions,
 } from './database-connection.js';
 import { applyMigrations, migrationStatus } from './migrations.js';
+import { requireRowAccess } from './row-access.js';
 
 /** The database of this process. Closed last: requests and webhooks in hand may still need it. */
 @Injectable()
@@ -19,7 +20,7 @@ export class PrismaService extends PrismaClient implements OnApplicationShutdown
   /**
    * Opens the database. An embedded one is migrated first; a server is not: it must be up to date.
    *
-   * @throws Error that says what to run, when a server's schema is behind or its migrations failed
+   * @throws Error that says what to run, when a server's schema is behind or its migrations failed, or its role lacks rights
    * @throws DirectoryLockedError when another process has the embedded database
    */
   static async open(options: DatabaseOptions): Promise<PrismaService> {
@@ -27,7 +28,9 @@ export class PrismaService extends PrismaClient implements OnApplicationShutdown
     const connection = await connect(options);
     try {
       if (options.kind === 'embedded') await applyMigrations(connection.adapter);
-      return new PrismaService(connection);
+      const prisma = new PrismaService(connection);
+      if (options.kind === 'postgres') await requireRowAccess(prisma);
+      return prisma;
     } catch (error) {
       await connection.close();
       throw error;

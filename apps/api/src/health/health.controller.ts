@@ -1,32 +1,32 @@
-import { Controller, Get, HttpStatus, Inject, Res } from '@nestjs/common';
+import { Controller, Get, HttpStatus, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import type { Cluster, Redis } from 'ioredis';
-import { Public } from 'nest-clerk';
+import { ClerkService, Public } from 'nest-clerk';
+import { SkipRateLimit } from 'nest-rate-tiers';
 
 import { PrismaService } from '../database/prisma.service.js';
-import { REDIS } from '../redis/redis.module.js';
+import { RedisHealth } from '../redis/redis-health.js';
 
 type Check = 'up' | 'down' | 'embedded';
 
 interface Readiness {
-  /** `degraded`: everything is answered, at a higher cost. */
+  /** `degraded`: webhooks are stored, and what else can be is answered. */
   readonly status: 'ready' | 'degraded' | 'unready';
-  readonly checks: { readonly database: Check; readonly redis: Check };
+  readonly checks: { readonly database: Check; readonly redis: Check; readonly webhooks: Check };
 }
 
 /** An orchestrator asks every few seconds, and does not wait long. */
 const ANSWER_MS_MAX = 2_000;
 
-const READ_ONLY = `SELECT current_setting('transaction_read_only') AS "readOnly"`;
-
 @ApiTags('health')
 @Public(true)
+@SkipRateLimit()
 @Controller('health')
 export class HealthController {
   constructor(
     private readonly prisma: PrismaService,
-    @Inject(REDIS) private readonly redis: Redis | Cluster | null,
+    private readonly redis: RedisHealth,
+    private readonly clerk: ClerkService,
   ) {}
 
   @Get('live')
@@ -36,21 +36,17 @@ export class HealthController {
   }
 
   @Get('ready')
-  @ApiOperation({ summary: 'Requests can be answered: 503 while nothing can be stored' })
+  @ApiOperation({ summary: 'Webhooks can be stored: 503 while they cannot' })
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<Readiness> {
-    const [database, redis] = await Promise.all([
-      check(this.requireWritable()),
-      this.redis === null ? ('embedded' as const) : check(this.redis.ping()),
+    const [database, redis, webhooks] = await Promise.all([
+      check(this.prisma.$queryRawUnsafe('SELECT 1')),
+      this.redis.isEmbedded ? ('embedded' as const) : check(this.redis.requireAnswer()),
+      check(this.clerk.requireWebhookStorage()),
     ]);
-    if (database === 'down') reply.status(HttpStatus.SERVICE_UNAVAILABLE).header('retry-after', '5');
-    const status = database === 'down' ? 'unready' : redis === 'down' ? 'degraded' : 'ready';
-    return { status, checks: { database, redis } };
-  }
-
-  /** A database that only reads answers every question and stores no webhook. */
-  private async requireWritable(): Promise<void> {
-    const [row] = await this.prisma.$queryRawUnsafe<{ readOnly: string }[]>(READ_ONLY);
-    if (row?.readOnly !== 'off') throw new Error('The database only reads.');
+    if (webhooks === 'down') reply.status(HttpStatus.SERVICE_UNAVAILABLE).header('retry-after', '5');
+    const isWhole = database !== 'down' && redis !== 'down';
+    const status = webhooks === 'down' ? 'unready' : isWhole ? 'ready' : 'degraded';
+    return { status, checks: { database, redis, webhooks } };
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Auth, MirroredUser } from 'nest-clerk';
+import type { Auth } from 'nest-clerk';
 
 export type Tier = 'FREE' | 'PRO' | 'ENTERPRISE';
 
@@ -12,18 +12,36 @@ const TIER_BY_PLAN: Readonly<Record<string, Tier>> = {
   enterprise: 'ENTERPRISE',
 };
 
-/**
- * The tier of a user: the highest plan in the token (`pla`: `o:free_org,u:pro`), else `tier` of the public metadata, else
- * FREE. A token says more than metadata only about the user whom it stands for.
- */
-export function tierOf(user: MirroredUser, auth: Auth): Tier {
-  const isOwnToken = auth.tokenType === 'session_token' && auth.userId === user.clerkId;
-  return (isOwnToken ? tierOfPlans(auth.claims['pla']) : null) ?? tierNamed(user.metadata['tier']) ?? 'FREE';
+/** What the database knows of a user or an organisation. */
+export interface MirroredPlan {
+  /** Clerk's public metadata. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** Slug of the plan subscribed to; null where none is known. */
+  readonly subscriptionPlan: string | null;
 }
 
-function tierOfPlans(plans: unknown): Tier | null {
+/**
+ * The highest plan in the token (`pla`: `o:free_org,u:pro`), if it stands for this user, or if this organisation is the active one;
+ * null where it names none. It comes before what the database knows.
+ */
+export function tierOfToken(auth: Auth, ownerId: string): Tier | null {
+  if (auth.tokenType !== 'session_token') return null;
+  const { pla: plans } = auth.claims;
   if (typeof plans !== 'string') return null;
-  const tiers = plans.split(',').flatMap((plan) => TIER_BY_PLAN[plan.trim().replace(/^[ou]:/, '')] ?? []);
+  const named = plans.split(',').map((plan) => plan.trim());
+  if (auth.userId === ownerId) return highest(named);
+  return auth.organization?.id === ownerId ? highest(named.filter((plan) => plan.startsWith('o:'))) : null;
+}
+
+/** The tier by what the database knows: `tier` of the public metadata, else the plan subscribed to, else FREE. */
+export function tierOfPlan({ metadata, subscriptionPlan }: MirroredPlan): Tier {
+  return (
+    tierNamed(metadata['tier']) ?? highest(subscriptionPlan === null ? [] : [subscriptionPlan]) ?? 'FREE'
+  );
+}
+
+function highest(plans: readonly string[]): Tier | null {
+  const tiers = plans.flatMap((plan) => TIER_BY_PLAN[plan.replace(/^[ou]:/, '')] ?? []);
   return tiers.toSorted((a, b) => RANKS.indexOf(b) - RANKS.indexOf(a))[0] ?? null;
 }
 

@@ -10,12 +10,14 @@ import {
 } from 'nest-clerk';
 import { z } from 'zod';
 
-import { tierOf } from './tier.js';
+import { clerkUserIdSchema } from './clerk-user-id.js';
 import { UserAccess } from './user-access.js';
-import { userResponse, userSchema, type UserResponse } from './user-response.js';
+import { userSchema, type UserResponse } from './user-response.js';
+import { UserResponses } from './user-responses.js';
 
-const clerkIdSchema = z.string().regex(/^user_[A-Za-z0-9]{1,64}$/, 'must be an id of Clerk: user_…');
 const found = z.object({ user: userSchema });
+const average = z.number().min(1).max(5).nullable();
+const foundMe = z.object({ user: userSchema.extend({ customerRating: average, runnerRating: average }) });
 const synced = found.extend({ message: z.enum(['User created', 'User updated']) });
 
 @ApiTags('users')
@@ -25,6 +27,7 @@ export class UsersController {
   constructor(
     private readonly clerk: ClerkService,
     private readonly access: UserAccess,
+    private readonly responses: UserResponses,
   ) {}
 
   @Post('sync')
@@ -37,14 +40,14 @@ export class UsersController {
   async sync(@CurrentAuth() auth: Auth): Promise<z.infer<typeof synced>> {
     const { outcome, user } = await this.clerk.syncUser(this.access.requireUserId(auth));
     const message = outcome === 'created' ? 'User created' : 'User updated';
-    return { message, user: userResponse(user, tierOf(user, auth)) };
+    return { message, user: await this.responses.of(user, auth) };
   }
 
   @Get('me')
-  @ApiOperation({ summary: 'The signed-in user' })
-  @ApiResponse({ status: 200, standardSchema: found })
-  me(@CurrentUser() user: MirroredUser, @CurrentAuth() auth: Auth): { user: UserResponse } {
-    return { user: userResponse(user, tierOf(user, auth)) };
+  @ApiOperation({ summary: 'The signed-in user, with the averages of the ratings that others gave' })
+  @ApiResponse({ status: 200, standardSchema: foundMe })
+  async me(@CurrentUser() user: MirroredUser, @CurrentAuth() auth: Auth): Promise<z.infer<typeof foundMe>> {
+    return { user: await this.responses.withRatings(user, auth) };
   }
 
   @Get('by-clerk/:clerkId')
@@ -54,7 +57,7 @@ export class UsersController {
   })
   @ApiResponse({ status: 200, standardSchema: found })
   async byClerkId(
-    @Param('clerkId', { schema: clerkIdSchema }) clerkId: string,
+    @Param('clerkId', { schema: clerkUserIdSchema }) clerkId: string,
     @CurrentAuth() auth: Auth,
   ): Promise<{ user: UserResponse }> {
     await this.access.requireMayRead(auth, clerkId);
@@ -62,6 +65,6 @@ export class UsersController {
     if (lookup.outcome !== 'found') {
       throw new NotFoundException({ code: 'USER_NOT_FOUND', message: 'There is no such user here.' });
     }
-    return { user: userResponse(lookup.user, tierOf(lookup.user, auth)) };
+    return { user: await this.responses.of(lookup.user, auth) };
   }
 }

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "clerk_sync_runs" ADD COLUMN     "reconciled_to_ms" BIGINT;
