@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 
 import { SEEDED_MACHINE_SECRETS, SEEDED_USERS } from 'clerk-sandbox';
@@ -26,6 +27,7 @@ describe('chat', () => {
       {
         answer: 'Hello Paul Pro, you are on the PRO tier. We have not spoken before. Now you say: “Hello!”.',
         user: { clerk_id: pro.id, name: 'Paul Pro', tier: 'PRO' },
+        conversation_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
         earlier_messages: 0,
       },
     ]);
@@ -129,7 +131,14 @@ describe('chat', () => {
       /^message: must not exceed 4000/,
     ],
     ['a number', { message: 5 }, {}, 400, 'VALIDATION_FAILED', /^message: /],
-    ['unknown fields', { message: 'Hi', admin: true }, {}, 400, 'VALIDATION_FAILED', /admin/],
+    [
+      'unknown fields, whose names it does not repeat',
+      { message: 'Hi', admin: true },
+      {},
+      400,
+      'VALIDATION_FAILED',
+      /^has fields that are not asked for$/,
+    ],
     ['no user id', { message: 'Hi', clerk_user_id: 'me' }, {}, 400, 'VALIDATION_FAILED', /^clerk_user_id: /],
     ['a body over 1 MiB', { message: 'x'.repeat(1_048_577) }, {}, 413, 'BODY_TOO_LARGE', /large/i],
   ])('says what is wrong with %s', async (_name, body, headers, status, code, detail) => {
@@ -142,12 +151,12 @@ describe('chat', () => {
   it('forgets what a user said when the user is deleted', async () => {
     const user = service.clerk.users.create({ email_address: ['leaving@example.com'], first_name: 'Lea' });
     await service.call(PATH, { token: token(user.id), body: { message: 'Remember me' } });
-    const { id } = await service.prisma.user.findUniqueOrThrow({ where: { clerkId: user.id } });
-    const messages = () => service.prisma.chatMessage.count({ where: { userId: id } });
+    const messages = () => service.prisma.chatMessage.count({ where: { clerkUserId: user.id } });
     expect(await messages()).toBe(2);
     service.clerk.users.delete(user.id);
     await until(messages, (count) => count === 0);
-    await new ChatMessages(service.prisma).keep(id, { question: 'Still here?', answer: 'No.' });
+    const thread = { userId: user.id, conversationId: randomUUID() };
+    await new ChatMessages(service.prisma).keep(thread, { question: 'Still here?', answer: 'No.' });
     expect(await messages()).toBe(0);
   });
 

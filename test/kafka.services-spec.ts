@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
@@ -184,10 +184,14 @@ withBroker('a service behind Kafka', () => {
       expect(status).toBe(204);
       expect(ms).toBeLessThan(ANSWER_MS_MAX);
     }
-    await until(
-      async () => (await service.call('/health/ready')).status,
-      (status) => status === 503,
-    );
+    const ready = await service.call('/health/ready');
+    expect([ready.status, ready.body]).toEqual([
+      200,
+      expect.objectContaining({
+        status: 'degraded',
+        checks: expect.objectContaining({ database: 'down', webhooks: 'up' }),
+      }),
+    ]);
     await toDatabase.restore();
     const stored = { id: { in: answers.map(({ id }) => id) } };
     await until(
@@ -204,15 +208,16 @@ withBroker('a service behind Kafka', () => {
   it('moves what is no webhook aside, and applies what is behind it', async () => {
     const clerkId = newId('user');
     const good = created(clerkId);
-    const deep = `{"id":"${newId('msg')}","type":"user.updated","entityId":"${clerkId}","userId":null,"timestampMs":1,"instanceId":null,"payload":{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}}`;
+    const deepId = newId('msg');
+    const deep = `{"id":"${deepId}","type":"galaxy.born","entityId":"${clerkId}","userId":null,"timestampMs":1,"instanceId":null,"payload":{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}}`;
     const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
     const producer = kafka.producer();
     await producer.connect();
-    const poison = ['{"id":', JSON.stringify({ ...good, id: 7 }), deep, null];
+    const poison = ['{"id":', JSON.stringify({ ...good, id: 7 }), null];
     await producer.send({
       topic,
       messages: [
-        ...poison.map((value) => ({ key: clerkId, value })),
+        ...[...poison, deep].map((value) => ({ key: clerkId, value })),
         { ...toKafkaMessage({ ...created(clerkId), id: 'msg_of_other' }, 'other'), key: clerkId },
         toKafkaMessage(good, 'default'),
       ],
@@ -231,7 +236,7 @@ withBroker('a service behind Kafka', () => {
       reason: String(headers?.['dead-reason']),
       topic: String(headers?.['dead-topic']),
     }));
-    const reasons = ['NOT_JSON', 'NOT_A_DELIVERY', 'NOT_STORABLE', 'NOT_JSON'];
+    const reasons = ['NOT_JSON', 'NOT_A_DELIVERY', 'NOT_JSON'];
     expect(found).toHaveLength(poison.length);
     expect(found).toEqual(
       expect.arrayContaining(
@@ -242,6 +247,8 @@ withBroker('a service behind Kafka', () => {
       new RegExp(`^clerk_webhooks_unreadable_total ${poison.length}$`, 'm'),
     );
     expect(await row('msg_of_other')).toBeNull();
+    // However deep, it is one: it is stored as far down as a database takes it.
+    expect(await row(deepId)).toMatchObject({ type: 'galaxy.born' });
   }, 60_000);
 
   it.each<[string, () => Promise<void>, () => Promise<void>]>([
@@ -269,6 +276,8 @@ withBroker('a service behind Kafka', () => {
         expect([status, code]).toEqual([503, 'BROKER_UNAVAILABLE']);
         expect(ms).toBeLessThan(ANSWER_MS_MAX);
       }
+      const { status, body } = await service.call('/health/ready');
+      expect([status, body.checks]).toMatchObject([503, { database: 'up', webhooks: 'down' }]);
       await recover();
       await until(send, ({ status }) => status === 204);
       // Clerk sends them again.
@@ -436,6 +445,28 @@ withBroker('consumers of one topic', () => {
       'Webhooks wait: what is in Kafka cannot be stored (DATABASE_UNAVAILABLE). Trying again until it can.',
       'Webhooks are taken from Kafka again.',
     ]);
+  }, 60_000);
+
+  it('move aside what the database refuses, however much comes at once, and store what is behind it', async () => {
+    const clerkId = newId('user');
+    // Past what an index holds, and not to be compressed.
+    const tooLong = String.fromCharCode(...Array.from({ length: 1_000 }, () => randomInt(0x4e00, 0x9fff)));
+    const deliveries = Array.from({ length: 20 }, (_one, at) => created(clerkId, AT_MS + at));
+    const refused = new Set(deliveries.slice(3, 8).map(({ id }) => id));
+    await publish(deliveries);
+    startConsumer((one) => inbox.store(refused.has(one.id) ? { ...one, userId: tooLong } : one));
+    await until(storedCount, (count) => count === deliveries.length - refused.size);
+    const reader = await readTopic(broker.addresses, `${topic}.dead`);
+    await until(
+      async () => reader.messages.length,
+      (count) => count >= refused.size,
+    );
+    await reader.stop();
+    const dead = reader.messages.map(({ value, headers }) => [
+      JSON.parse(String(value)).id,
+      String(headers?.['dead-reason']),
+    ]);
+    expect(dead).toEqual([...refused].map((id) => [id, 'NOT_STORABLE']));
   }, 60_000);
 
   it('share it as they come and go: none is lost, and those of one entity stay in order', async () => {

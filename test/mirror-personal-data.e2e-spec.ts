@@ -1,6 +1,8 @@
 import { PrismaService } from '../apps/api/src/database/prisma.service.js';
+import { ClerkError } from '../libs/clerk/src/clerk-error.js';
 import { applyDelivery } from '../libs/clerk/src/webhooks/apply-delivery.js';
 import { PrismaWebhookInbox } from '../libs/clerk/src/webhooks/prisma-webhook-inbox.js';
+import { ATTEMPTS_MAX } from '../libs/clerk/src/webhooks/retry-delay.js';
 import { parseWebhookDelivery } from '../libs/clerk/src/webhooks/webhook-delivery.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 
@@ -127,3 +129,43 @@ it('wipes what waits of a person at the deletion, before it is applied', async (
     await inbox.handle(deletion, async (delivery, mirror) => (await applyDelivery(delivery, mirror)).result);
   expect(await placesWithPersonalData()).toEqual([]);
 });
+
+/** As if the time until the next attempt had passed. */
+const due = () => prisma.clerkWebhookEvent.updateMany({ data: { nextAttemptAt: new Date(0) } });
+
+it.each<[string, Error]>([
+  ['fails', new TypeError('failed')],
+  ['is stopped by an outage', new ClerkError('CLERK_UNAVAILABLE', 'Clerk is down.')],
+])(
+  'holds nothing of a webhook that comes after the deletion and %s, and hands none of it over',
+  async (_how, cause) => {
+    const userId = `user_late${(count += 1)}`;
+    await tell('user.deleted', { id: userId, deleted: true });
+    await applyAll();
+    await tell('session.created', { id: 'sess_2', user_id: userId, user: user(userId) });
+    const payloads: unknown[] = [];
+    const step = await inbox.drainOne(({ payload }) => {
+      payloads.push(payload);
+      return Promise.reject(cause);
+    });
+    expect(step).toMatchObject({ cause });
+    expect(payloads).toEqual([null]);
+    expect(await placesWithPersonalData()).toEqual([]);
+    await due();
+    await applyAll();
+  },
+);
+
+it.each(['organizationInvitation.created', 'organizationInvitation.revoked', 'waitlistEntry.created'])(
+  'holds nothing of a %s that is given up: it names a person without the id that a deletion has',
+  async (type) => {
+    await tell(type, { id: 'orginv_2', email_address: EMAIL });
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+      expect(await inbox.drainOne(() => Promise.reject(new TypeError('failed')))).toMatchObject({
+        attempts: attempt,
+      });
+      await due();
+    }
+    expect(await placesWithPersonalData()).toEqual([]);
+  },
+);

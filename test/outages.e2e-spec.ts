@@ -117,7 +117,7 @@ describe('without Redis', () => {
         const health = await service.call('/health/ready');
         expect([health.status, health.body]).toEqual([
           200,
-          { status: 'degraded', checks: { database: 'up', redis: 'down' } },
+          { status: 'degraded', checks: { database: 'up', redis: 'down', webhooks: 'up' } },
         ]);
         expect((await me(service, service.clerk.signIn(free.id).token)).status).toBe(200);
       },
@@ -193,7 +193,7 @@ onPostgres?.('while the database does not answer', () => {
       }
       expect([ready.status, ready.body.status, live.status]).toEqual([503, 'unready', 200]);
       const history = await new ChatMessages(service.prisma)
-        .recent(randomUUID())
+        .recent({ userId: free.id, conversationId: randomUUID() })
         .catch((error: unknown) => error);
       expect({ history, isOutage: isDatabaseOutage(history) }).toMatchObject({ isOutage: true });
 

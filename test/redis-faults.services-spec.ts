@@ -160,7 +160,7 @@ describe('while Redis is down', () => {
     const degraded = await service.call('/health/ready');
     expect([degraded.status, degraded.body]).toEqual([
       200,
-      { status: 'degraded', checks: { database: 'up', redis: 'down' } },
+      { status: 'degraded', checks: { database: 'up', redis: 'down', webhooks: 'up' } },
     ]);
     const { token } = service.clerk.signIn(SEEDED_USERS.free.id);
     expect((await service.call('/api/users/me', { token })).status).toBe(200);
@@ -169,7 +169,7 @@ describe('while Redis is down', () => {
       () => service.call('/health/ready'),
       ({ body }) => body.status === 'ready',
     );
-    expect([ready.status, ready.body.checks]).toEqual([200, { database: 'up', redis: 'up' }]);
+    expect([ready.status, ready.body.checks]).toEqual([200, { database: 'up', redis: 'up', webhooks: 'up' }]);
   }, 90_000);
 });
 

@@ -54,11 +54,15 @@ describe('the schema', () => {
     );
     expect(tables.map(({ name }) => name)).toEqual([
       '_prisma_migrations',
+      'assessment_attempts',
+      'certificates',
       'chat_messages',
       'clerk_sync_runs',
       'clerk_webhook_events',
+      'conversations',
       'organization_memberships',
       'organizations',
+      'ratings',
       'subscriptions',
       'users',
     ]);

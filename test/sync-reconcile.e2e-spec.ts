@@ -43,9 +43,10 @@ describe('after webhooks were lost, a reconcile', () => {
     const [changed = '', banned = '', gone = ''] = await fill(60);
     const { token } = clerk.signIn(banned);
     expect((await service.call('/api/users/me', { token })).status).toBe(200);
-    const goneRow = await row(gone);
-    const said = { userId: goneRow?.id ?? '', role: 'user', content: 'remember me' };
-    await prisma.chatMessage.create({ data: said });
+    const { token: tokenOfGone } = clerk.signIn(gone);
+    const said = { message: 'remember me' };
+    expect((await service.call('/api/v1/chat', { token: tokenOfGone, body: said })).status).toBe(200);
+    expect(await prisma.chatMessage.count()).toBeGreaterThan(0);
     const [created = ''] = plantUsers(clerk, 1);
     clerk.users.update(changed, { first_name: 'Changed' });
     clerk.users.ban(banned);
@@ -62,10 +63,10 @@ describe('after webhooks were lost, a reconcile', () => {
     expect(await row(gone)).toMatchObject({ email: null, firstName: null, isActive: false });
     expect(await living()).toBe(clerk.users.all().length);
     // What handlers and revocations do follows as from any webhook.
-    expect(await prisma.chatMessage.count({ where: { userId: said.userId } })).toBe(0);
+    expect(await prisma.chatMessage.count()).toBe(0);
     expect((await service.call('/api/users/me', { token })).status).toBe(401);
-    const kept = await prisma.clerkWebhookEvent.findMany({ where: { userId: gone } });
-    expect(kept.map(({ payload }) => payload)).toEqual([null]);
+    const events = await prisma.clerkWebhookEvent.findMany({ where: { userId: gone } });
+    expect(new Set(events.map(({ payload }) => payload))).toEqual(new Set([null]));
     // And there is nothing left to do.
     const again = await createSync(clerk, prisma).reconcile();
     expect(again).toMatchObject({ missing: 0, stale: 0, extra: 0, settled: 0, deliveryIds: [] });
@@ -83,6 +84,20 @@ describe('after webhooks were lost, a reconcile', () => {
       deliveryIds: [],
     });
     expect(await prisma.clerkWebhookEvent.count()).toBe(events);
+  });
+
+  it('that breaks off half-way does not count as done: the next of recent changes looks at everybody', async () => {
+    const { clerk, prisma } = service;
+    await fill(600);
+    const broken = createSync(clerk, prisma).reconcile({
+      onProgress: () => clerk.faults.add({ kind: 'status', status: 401, pathPrefix: '/v1/users' }),
+    });
+    await expect(broken).rejects.toMatchObject({ code: 'CLERK_SECRET_KEY_REJECTED' });
+    clerk.faults.clear();
+    expect(await createSync(clerk, prisma).reconcile({ isRecentOnly: true })).toMatchObject({
+      usersSinceMs: null,
+      kinds: { users: { listed: clerk.users.all().length } },
+    });
   });
 
   it('deletes 1 % of the users, wherever in the order they were', async () => {
@@ -119,6 +134,19 @@ describe('the fuse', () => {
     expect(told).toMatchObject({ extra: 4, fuse: null });
     await applied();
     expect(await living()).toBe(before - 4);
+  });
+
+  it('stops where anything of another instance was applied too, until an operator says whose the database is', async () => {
+    const { clerk, prisma } = service;
+    await fill(3);
+    const foreign = { id: 'msg_foreign', type: 'user.updated', instanceId: 'ins_another', timestampMs: 1 };
+    await prisma.clerkWebhookEvent.create({ data: { ...foreign, status: 'applied' } });
+    const sync = createSync(clerk, prisma);
+    expect((await sync.reconcile()).fuse).toBe('INSTANCE_DIFFERS');
+    expect(await sync.backfill()).toMatchObject({ outcome: 'refused' });
+    const { instanceId: acceptedInstanceId } = clerk;
+    expect(await sync.backfill({ acceptedInstanceId })).toMatchObject({ outcome: 'complete' });
+    expect((await sync.reconcile()).fuse).toBeNull();
   });
 
   it('stops a key of another instance before anything is compared', async () => {
@@ -176,12 +204,18 @@ describe('a user who is there', () => {
     expect(await sync.reconcile()).toMatchObject({ extra: 0, deliveryIds: [], fuse: null });
   });
 
-  it('who comes and changes while a backfill and a reconcile go on is as Clerk says in the end', async () => {
+  it('who comes and changes, in organisations that do, is as Clerk says in the end of backfills and a reconcile', async () => {
     const { clerk, prisma } = service;
     await applied();
     const endpoints = clerk.webhooks.endpoints().map(({ url, secret }) => ({ url, secret }));
     loseWebhooks();
     const ids = plantUsers(clerk, 700, { perMoment: 3 });
+    const organizations = Array.from({ length: 40 }, (_, index) => {
+      const { id } = clerk.organizations.create({ name: `Race ${index}` });
+      for (const user_id of ids.slice(index * 15, index * 15 + 15))
+        clerk.organizations.addMember(id, { user_id, role: 'org:member' });
+      return id;
+    });
     for (const { url, secret } of endpoints) clerk.webhooks.addEndpoint(url, secret);
     clerk.webhooks.faults = { duplicate: true, reverseEvery: 5 };
     let turn = 0;
@@ -190,15 +224,25 @@ describe('a user who is there', () => {
       for (const id of ids.slice(turn * 20, turn * 20 + 8))
         clerk.users.update(id, { first_name: `T${turn}` });
       for (const id of ids.slice(turn * 20 + 10, turn * 20 + 13)) clerk.users.delete(id);
-      plantUsers(clerk, 4, { fromMs: Date.now() });
+      const comers = plantUsers(clerk, 4, { fromMs: Date.now() });
+      const [gone = '', changed = ''] = [organizations.shift(), organizations.at(-1)];
+      clerk.organizations.delete(gone);
+      clerk.organizations.update(changed, { name: `T${turn}` });
+      const [first, second] = clerk.organizations.membershipsOf(changed);
+      const role = turn % 2 === 0 ? 'org:admin' : 'org:member';
+      clerk.organizations.updateMember(changed, first?.public_user_data.user_id ?? '', { role });
+      clerk.organizations.removeMember(changed, second?.public_user_data.user_id ?? '');
+      for (const user_id of comers) clerk.organizations.addMember(changed, { user_id, role });
+      clerk.organizations.create({ name: `Turn ${turn}`, created_by: comers[0] });
     };
     const timer = setInterval(() => turn < 25 && disturb(), 20);
+    const onProgress = () => turn < 30 && disturb();
     try {
       await Promise.all([
-        createSync(clerk, prisma, { onProgress: disturb }).backfill(),
-        createSync(clerk, prisma, { onProgress: disturb }).backfill(),
+        createSync(clerk, prisma).backfill({ onProgress }),
+        createSync(clerk, prisma).backfill({ onProgress }),
       ]);
-      await createSync(clerk, prisma, { onProgress: disturb }).reconcile();
+      await createSync(clerk, prisma).reconcile({ onProgress });
     } finally {
       clearInterval(timer);
     }
@@ -206,10 +250,27 @@ describe('a user who is there', () => {
     clerk.webhooks.release();
     await clerk.webhooks.idle();
     await applied();
-    const rows = await prisma.user.findMany({ where: { deletedAt: null }, orderBy: { clerkId: 'asc' } });
-    const users = clerk.users.all().toSorted((a, b) => (a.id < b.id ? -1 : 1));
-    expect(
-      rows.map(({ clerkId, firstName, updatedAt }) => [clerkId, firstName, updatedAt.getTime()]),
-    ).toEqual(users.map((user) => [user.id, user.first_name, user.updated_at]));
+    const living = { where: { deletedAt: null } };
+    const [rows, orgRows, memberRows] = await Promise.all([
+      prisma.user.findMany(living),
+      prisma.organization.findMany(living),
+      prisma.organizationMembership.findMany(living),
+    ]);
+    const words = (...[id, state, at]: [string, string | null, number]) => [id, state, at].join(' ');
+    const users = clerk.users.all();
+    expect(rows.map((row) => words(row.clerkId, row.firstName, row.updatedAt.getTime())).toSorted()).toEqual(
+      users.map((user) => words(user.id, user.first_name, user.updated_at)).toSorted(),
+    );
+    const all = users.flatMap(({ id }) => clerk.organizations.membershipsOfUser(id));
+    const orgIds = orgRows.map(({ clerkId }) => clerkId);
+    expect(orgIds.toSorted()).toEqual(expect.arrayContaining(organizations.toSorted()));
+    expect(orgRows.map((row) => words(row.clerkId, row.name, row.updatedAt.getTime()))).toEqual(
+      orgIds
+        .map((id) => clerk.organizations.get(id))
+        .map(({ id, name, updated_at }) => words(id, name, updated_at)),
+    );
+    expect(memberRows.map((row) => words(row.clerkId, row.role, row.updatedAt.getTime())).toSorted()).toEqual(
+      all.map(({ id, role, updated_at }) => words(id, role, updated_at)).toSorted(),
+    );
   });
 });

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { createWebhookSecret, signatureHeaders } from 'clerk-sandbox';
 
 import { PrismaService } from '../apps/api/src/database/prisma.service.js';
+import { prismaMirror } from '../libs/clerk/src/mirror/prisma-mirror.js';
 import { ATTEMPTS_MAX } from '../libs/clerk/src/webhooks/retry-delay.js';
 import { PrismaWebhookInbox } from '../libs/clerk/src/webhooks/prisma-webhook-inbox.js';
 import type { WebhookDelivery } from '../libs/clerk/src/webhooks/webhook-delivery.js';
@@ -227,6 +228,20 @@ describe('the inbox in the database', () => {
     expect(await inbox.prune({ payloadDays: 30, idDays: 90, rowsMax: 500 })).toBe(500);
     await new WebhookRetention({ inbox, payloadDays: 30, idDays: 90 }).prune();
     expect(await prisma.clerkWebhookEvent.count({ where: { registration } })).toBe(0);
+  });
+
+  it('forgets no deletion, however old: only that keeps away what is sent again', async () => {
+    const { users, organizations, memberships } = prismaMirror(prisma);
+    for (const [rows, prefix] of [
+      [users, 'user'],
+      [organizations, 'org'],
+      [memberships, 'orgmem'],
+    ] as const) {
+      const clerkId = newId(prefix);
+      await rows.delete(clerkId, { updatedAtMs: 1, timestampMs: 1, deliveryId: newId('msg') });
+      await new WebhookRetention({ inbox, payloadDays: 30, idDays: 90 }).prune();
+      expect(await rows.find(clerkId)).toEqual({ outcome: 'deleted', deletedAt: new Date(1) });
+    }
   });
 
   it('is dead after the last attempt, and not before', async () => {

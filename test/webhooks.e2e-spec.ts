@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+
 import { createWebhookSecret, signatureHeaders } from 'clerk-sandbox';
 
 import { startTestService, type TestService, until } from './support/service.js';
@@ -128,6 +131,19 @@ describe('a webhook that Clerk signed', () => {
     expect(await row('user_gone')).toMatchObject({ email: null, firstName: null, isActive: false });
   });
 
+  it('of a user with the address of another is applied: Clerk may tell later that the other has given it up', async () => {
+    const addresses = { email_addresses: [{ id: 'idn_1', email_address: 'moved@example.com' }] };
+    for (const clerkId of ['user_before', 'user_after']) {
+      const id = newId();
+      await post(userEvent('user.created', { ...userData(clerkId, 1_800_000_000_000), ...addresses }), {
+        id,
+      });
+      expect(await settled(id)).toMatchObject({ status: 'applied', attempts: 1 });
+    }
+    for (const clerkId of ['user_before', 'user_after'])
+      expect(await row(clerkId)).toMatchObject({ email: 'moved@example.com' });
+  });
+
   it.each([
     [
       'of a type that nobody knows',
@@ -154,6 +170,89 @@ describe('a webhook that Clerk signed', () => {
     expect((await post(body, { id })).status).toBe(204);
     expect((await settled(id))?.status).toBe('applied');
     expect((await row('user_nul'))?.firstName).toBe('a\ufffdb\ufffd');
+  });
+
+  it('with metadata of five thousand levels, which any user may write about himself, is stored and applied', async () => {
+    const id = newId();
+    const deep = `${'['.repeat(5_000)}${']'.repeat(5_000)}`;
+    const body = userEvent('user.created', {
+      ...userData('user_deep', 1_800_000_000_000),
+      unsafe_metadata: 'deep',
+      public_metadata: { deep: 'deep' },
+    }).replaceAll(':"deep"', `:${deep}`);
+    expect((await post(body, { id })).status).toBe(204);
+    expect((await settled(id))?.status).toBe('applied');
+    expect((await row('user_deep'))?.firstName).toBe('Ines');
+  });
+});
+
+describe('a webhook of two months ago that is sent again, when nothing is left of what it once did', () => {
+  const sentMs = Date.now() - 60 * 86_400_000;
+  let clerkId: string;
+
+  beforeEach(async () => {
+    clerkId = service.clerk.users.create({
+      first_name: 'Now',
+      email_address: [`${newId()}@example.com`],
+    }).id;
+    await service.clerk.webhooks.idle();
+    await until(
+      () => row(clerkId),
+      (found) => found !== null,
+    );
+  });
+
+  async function forget(): Promise<void> {
+    await service.prisma.clerkWebhookEvent.deleteMany({ where: { userId: clerkId } });
+    await service.prisma.user.delete({ where: { clerkId } });
+  }
+
+  async function replay(): Promise<string> {
+    const id = newId();
+    const { status } = await post(userEvent('user.created', userData(clerkId, sentMs, 'Then'), sentMs), {
+      id,
+    });
+    expect(status).toBe(204);
+    return id;
+  }
+
+  it('brings back nobody whom Clerk has deleted since: it waits for a second look, and leaves nothing', async () => {
+    service.clerk.users.delete(clerkId);
+    await service.clerk.webhooks.idle();
+    await until(
+      () => row(clerkId),
+      (found) => found !== null && found.deletedAt !== null && found.email === null,
+    );
+    await forget();
+    const id = await replay();
+    const waiting = await until(
+      () => stored(id),
+      (event) => event !== null && event.lastError !== null,
+    );
+    expect(waiting).toMatchObject({ status: 'pending', attempts: 0, starts: 0 });
+    expect(await settled(id)).toMatchObject({ status: 'stale' });
+    expect(await row(clerkId)).toBeNull();
+  }, 30_000);
+
+  it('brings a user whom Clerk still has as he is now', async () => {
+    await forget();
+    expect(await settled(await replay())).toMatchObject({ status: 'applied' });
+    expect(await row(clerkId)).toMatchObject({ firstName: 'Now', deletedAt: null });
+  });
+
+  it('waits for as long as Clerk does not say, and no failure is counted', async () => {
+    await forget();
+    service.clerk.faults.add({ kind: 'down', pathPrefix: `/v1/users/${clerkId}` });
+    const id = await replay();
+    const waiting = await until(
+      () => stored(id),
+      (event) => event !== null && event.lastError !== null,
+    );
+    expect(waiting).toMatchObject({ status: 'pending', attempts: 0, starts: 0 });
+    expect(waiting?.lastError).toBe('CLERK_UNAVAILABLE');
+    expect(await row(clerkId)).toBeNull();
+    service.clerk.faults.clear();
+    expect(await settled(id)).toMatchObject({ status: 'applied', attempts: 1 });
   });
 });
 
@@ -202,6 +301,66 @@ describe('a request that Clerk did not sign', () => {
     expect(await service.prisma.clerkWebhookEvent.count()).toBe(before);
     expect(await row('user_forged')).toBeNull();
   });
+
+  /** A request whose body does not come, past every client that would wait for it. */
+  async function begin(
+    headers: Readonly<Record<string, string | number>>,
+    sent: Uint8Array = Buffer.alloc(0),
+  ) {
+    const { hostname, port } = new URL(service.url);
+    const socket = connect(Number(port), hostname);
+    await once(socket, 'connect');
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.write(`POST /webhooks/clerk HTTP/1.1\r\nhost: ${hostname}\r\n${lines.join('')}\r\n`);
+    await new Promise<void>((resolve) => socket.write(sent, () => resolve()));
+    const closed = once(socket, 'close');
+    socket.on('error', () => undefined);
+    return {
+      socket,
+      closed,
+      status: async () => Number(String((await once(socket, 'data'))[0]).split(' ')[1]),
+    };
+  }
+
+  const forged = () =>
+    signatureHeaders({ id: newId(), timestampSeconds: seconds(0), body: '' }, createWebhookSecret());
+
+  it.each<[string, () => Readonly<Record<string, string | number>>, number]>([
+    ['without headers', () => ({ 'content-length': 1_000 }), 400],
+    ['that says it is too large', () => ({ ...forged(), 'content-length': 1_048_577 }), 413],
+  ])('%s is refused before a byte of its body has come', async (_name, headers, status) => {
+    const request = await begin(headers());
+    const startedAt = Date.now();
+    expect(await request.status()).toBe(status);
+    expect(Date.now() - startedAt).toBeLessThan(2_000);
+    await request.closed;
+  });
+
+  it('is waited for no longer than four seconds', async () => {
+    const request = await begin({ ...forged(), 'content-length': 1_000 });
+    const startedAt = Date.now();
+    expect(await request.status()).toBe(400);
+    expect(Date.now() - startedAt).toBeLessThan(6_000);
+    await request.closed;
+  }, 20_000);
+
+  it('fills no memory, however many there are: past 64 MiB they get 503 until some are gone', async () => {
+    const bytes = 1_048_576;
+    const begun = Array.from({ length: 66 }, () =>
+      begin({ ...forged(), 'content-length': bytes }, Buffer.alloc(bytes - 1, 'a')),
+    );
+    const requests = await Promise.all(begun);
+    const statuses = requests.map((request) => request.status());
+    const first = await Promise.race(statuses);
+    for (const { socket } of requests) socket.destroy();
+    for (const status of statuses) status.catch(() => undefined);
+    expect(first).toBe(503);
+    const answer = await until(
+      () => post(userEvent('role.created', { id: 'role_1' })),
+      ({ status }) => status === 204,
+    );
+    expect(answer.status).toBe(204);
+  }, 30_000);
 
   it('is not found with another method', async () => {
     expect((await service.call('/webhooks/clerk')).status).toBe(404);

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { Redis } from 'ioredis';
 
@@ -11,6 +13,11 @@ const BINARY = 'redis-server';
 /** Whether private servers can be started here. */
 export const hasRedisServer = spawnSync(BINARY, ['--version']).status === 0;
 
+if (!hasRedisServer && process.env['CI']) {
+  throw new Error(
+    `CI needs servers of Redis that tests may stop: ${BINARY} is not installed (apt-get install redis-server).`,
+  );
+}
 if (!hasRedisServer)
   process.stderr.write(
     `${BINARY} is not installed: in place of losing a server the tests empty database 9 of TEST_REDIS_URL, and those that change its settings are skipped.\n`,
@@ -19,13 +26,31 @@ if (!hasRedisServer)
 /** A Redis of the test's own that keeps nothing: whoever ends it has lost what was in it. */
 export class RedisServer {
   private process: ChildProcess | undefined;
+  private directory = '';
 
-  private constructor(readonly port: number) {}
+  private constructor(
+    readonly port: number,
+    /** Where it talks to the other nodes of its cluster. */
+    readonly busPort: number | null = null,
+    private readonly clusterWords: readonly string[] = [],
+  ) {}
 
   /** @param primaryPort makes it a replica */
   static async start(primaryPort?: number): Promise<RedisServer> {
     const server = new RedisServer(await freePort());
     await server.start(primaryPort);
+    return server;
+  }
+
+  /** One of a cluster that is still to be formed. @param nodeTimeoutMs after which the others give it up */
+  static async startClusterNode(nodeTimeoutMs: number): Promise<RedisServer> {
+    const [port, busPort] = [await freePort(), await freePort()];
+    const cluster = ['--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf'];
+    // By default 10,000 more than the other, which not every free port allows.
+    const bus = ['--cluster-port', String(busPort), '--cluster-node-timeout', String(nodeTimeoutMs)];
+    const words = [...cluster, ...bus, '--cluster-replica-validity-factor', '0'];
+    const server = new RedisServer(port, busPort, words);
+    await server.start();
     return server;
   }
 
@@ -37,10 +62,16 @@ export class RedisServer {
   async start(primaryPort?: number): Promise<void> {
     const role = primaryPort === undefined ? [] : ['--replicaof', '127.0.0.1', String(primaryPort)];
     const words = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-    const child = spawn(BINARY, [...words, '--repl-diskless-sync-delay', '0', ...role], {
-      cwd: tmpdir(),
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
+    // Its own: a replica leaves what it was sent there, which the next server would begin with.
+    this.directory = await mkdtemp(join(tmpdir(), 'nest-clerk-redis-'));
+    const child = spawn(
+      BINARY,
+      [...words, '--repl-diskless-sync-delay', '0', ...role, ...this.clusterWords],
+      {
+        cwd: this.directory,
+        stdio: ['ignore', 'pipe', 'ignore'],
+      },
+    );
     this.process = child;
     await new Promise<void>((resolve, reject) => {
       let output = '';
@@ -61,6 +92,16 @@ export class RedisServer {
     const ended = once(process, 'exit');
     process.kill('SIGKILL');
     await ended;
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** As a machine that hangs: connections stay, and nothing is answered. */
+  pause(): void {
+    this.process?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.process?.kill('SIGCONT');
   }
 
   async ask<T>(question: (redis: Redis) => Promise<T>): Promise<T> {

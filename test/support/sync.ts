@@ -3,13 +3,13 @@ import type { ClerkDatabase } from 'nest-clerk';
 
 import { ClerkBackend } from '../../libs/clerk/src/client/clerk-backend.js';
 import { createStorage } from '../../libs/clerk/src/storage.js';
-import { ClerkSync, type ClerkSyncParts } from '../../libs/clerk/src/sync/clerk-sync.js';
+import { ClerkSync, type ClerkSyncParts } from '../../libs/clerk/src/sync/clerk-sync.service.js';
 
 /** A new process's view of Clerk and of the database: its own budget of calls, nothing remembered. */
 export function createSync(
   clerk: Pick<ClerkSandbox, 'secretKey' | 'url'>,
   database: ClerkDatabase,
-  overrides: Partial<ClerkSyncParts> = {},
+  overrides: Partial<Pick<ClerkSyncParts, 'sleep'>> = {},
 ): ClerkSync {
   const backend = new ClerkBackend({
     secretKey: clerk.secretKey,
@@ -18,12 +18,11 @@ export function createSync(
     jwtKey: null,
     requestTimeoutMs: 5_000,
   });
-  const registration = overrides.registration ?? 'default';
+  const { sync: store, inbox } = createStorage(database, 'default');
   return new ClerkSync({
-    database,
-    registration,
     listing: backend.listing,
-    inbox: createStorage(database, registration).inbox,
+    store,
+    inbox,
     sleep: () => Promise.resolve(),
     ...overrides,
   });
