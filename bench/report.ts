@@ -6,7 +6,8 @@ export interface Figure {
   readonly value: number;
   /** Quarters of the rounds lie outside; null for what is counted. */
   readonly spread: Sample | null;
-  readonly target: number;
+  /** Null for what is only told. */
+  readonly target: number | null;
   readonly better: 'higher' | 'lower';
 }
 
@@ -18,6 +19,7 @@ export interface Table {
 }
 
 export function isMet({ value, target, better }: Figure): boolean {
+  if (target === null) return true;
   return better === 'higher' ? value >= target : value <= target;
 }
 
@@ -42,8 +44,8 @@ export function readable(figures: readonly Figure[], tables: readonly Table[]): 
       figure.figure,
       String(rounded(figure.value)),
       figure.spread === null ? 'counted' : quartiles(figure.spread),
-      `${figure.better === 'higher' ? '>=' : '<='} ${figure.target}`,
-      isMet(figure) ? 'yes' : 'NO',
+      figure.target === null ? '' : `${figure.better === 'higher' ? '>=' : '<='} ${figure.target}`,
+      figure.target === null ? '' : isMet(figure) ? 'yes' : 'NO',
     ]),
   };
   return [...tables, summary].map(layOut).join('\n');

@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util';
 
+import { countOption } from '../count-option.js';
+
 export interface Settings {
   /** Results as JSON lines. */
   readonly json: boolean;
@@ -36,15 +38,9 @@ export function readSettings(): Settings | null {
   }
   return {
     json: values.json,
-    httpRounds: count('rounds', values.rounds),
-    httpRoundMs: count('round-ms', values['round-ms']),
-    verifierRounds: count('verifier-rounds', values['verifier-rounds']),
-    verifierRoundMs: count('verifier-round-ms', values['verifier-round-ms']),
+    httpRounds: countOption('rounds', values.rounds),
+    httpRoundMs: countOption('round-ms', values['round-ms']),
+    verifierRounds: countOption('verifier-rounds', values['verifier-rounds']),
+    verifierRoundMs: countOption('verifier-round-ms', values['verifier-round-ms']),
   };
-}
-
-function count(name: string, value: string): number {
-  const number = Number(value);
-  if (Number.isInteger(number) && number > 0) return number;
-  throw new TypeError(`--${name} must be a whole number above 0.`);
 }

@@ -27,7 +27,7 @@ export class BenchDatabase {
 
   /** Every contestant begins each round with the same: nothing, and nothing left to write out. */
   async empty(): Promise<void> {
-    await on(this.url, 'TRUNCATE clerk_webhook_events, users', 'CHECKPOINT');
+    await on(this.url, 'TRUNCATE clerk_webhook_events, users, clerk_sync_runs', 'CHECKPOINT');
   }
 
   async count(table: 'users' | 'clerk_webhook_events'): Promise<number> {

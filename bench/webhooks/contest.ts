@@ -1,8 +1,9 @@
 import { Pool } from 'pg';
 
+import type { ClerkSandbox } from '../../libs/clerk-sandbox/src/index.js';
 import { Child } from '../child.js';
 import type { BenchDatabase } from './bench-database.js';
-import { type ContestantName, INSERT } from './contestants.js';
+import { type ContestantName, INSERT, insertAndUpsert } from './contestants.js';
 import type { Settings } from './settings.js';
 import { signedEvents } from './signed-events.js';
 import { CONNECTIONS, sendEvents } from './socket-load.js';
@@ -14,12 +15,22 @@ export interface ContestResult {
 }
 
 export type ContestResults = Readonly<
-  Record<ContestantName | 'apply' | 'apply, two processes' | 'pg alone', ContestResult>
+  Record<
+    | ContestantName
+    | 'apply'
+    | 'apply, two processes'
+    | 'pg alone: insert'
+    | 'pg alone: transaction'
+    | 'backfill',
+    ContestResult
+  >
 >;
 
 export interface ContestOptions {
   readonly database: BenchDatabase;
   readonly secret: string;
+  /** Where users are brought from. */
+  readonly clerk: ClerkSandbox;
   readonly settings: Settings;
   readonly progress: (line: string) => void;
 }
@@ -52,7 +63,8 @@ export async function runContest(options: ContestOptions): Promise<ContestResult
         table: 'clerk_webhook_events',
       });
       await measureApplying([clerk, second], kept['apply, two processes'], options);
-      await measurePgAlone(kept['pg alone'], options);
+      await measurePgAlone(kept, options);
+      await measureBackfill(kept.backfill, options);
     }
     return results;
   } finally {
@@ -67,7 +79,9 @@ function emptyResults(): ContestResults {
     'plain transaction': emptyResult(),
     apply: emptyResult(),
     'apply, two processes': emptyResult(),
-    'pg alone': emptyResult(),
+    'pg alone: insert': emptyResult(),
+    'pg alone: transaction': emptyResult(),
+    backfill: emptyResult(),
   };
 }
 
@@ -113,25 +127,58 @@ async function measureApplying(
   result.perSecond.push(settings.events / seconds);
 }
 
-async function measurePgAlone(
-  result: ContestResult,
+async function measurePgAlone(results: ContestResults, options: ContestOptions): Promise<void> {
+  const insert = await perSecondThroughPg(options, async (pool, { id, body }) => {
+    await pool.query(INSERT, [`msg_${id}`, id, body]);
+  });
+  const transaction = await perSecondThroughPg(options, (pool, { id, body }) =>
+    insertAndUpsert(pool, { insert: [`msg_${id}`, id, body], upsert: [id, 'Ines', Date.now()] }),
+  );
+  results['pg alone: insert'].perSecond.push(insert);
+  results['pg alone: transaction'].perSecond.push(transaction);
+}
+
+/** Without HTTP and signatures, at the same concurrency. */
+async function perSecondThroughPg(
   { database, secret, settings }: ContestOptions,
-): Promise<void> {
+  write: (pool: Pool, event: { readonly id: string; readonly body: string }) => Promise<void>,
+): Promise<number> {
   await database.empty();
   const events = signedEvents(settings.events, secret);
   const pool = new Pool({ connectionString: database.url, max: CONNECTIONS });
   try {
     let next = 0;
     const startedAt = performance.now();
-    const insertInTurn = async () => {
-      for (let event = events[next++]; event !== undefined; event = events[next++]) {
-        await pool.query(INSERT, [event.headers['svix-id'], 'user_1', event.body]);
-      }
+    const writeInTurn = async () => {
+      for (let event = events[next++]; event !== undefined; event = events[next++]) await write(pool, event);
     };
-    await Promise.all(Array.from({ length: CONNECTIONS }, insertInTurn));
-    result.perSecond.push(settings.events / ((performance.now() - startedAt) / 1_000));
+    await Promise.all(Array.from({ length: CONNECTIONS }, writeInTurn));
+    return settings.events / ((performance.now() - startedAt) / 1_000);
   } finally {
     // Before the database is dropped under it, which would hide what went wrong.
     await pool.end();
+  }
+}
+
+/** In a process of its own each time: the calls that one has made at Clerk count against the next ten seconds. */
+async function measureBackfill(
+  result: ContestResult,
+  { database, secret, clerk }: ContestOptions,
+): Promise<void> {
+  await database.empty();
+  const connection = { secretKey: clerk.secretKey, apiUrl: clerk.url };
+  const contest = { url: database.url, secret, clerk: connection };
+  const child = Child.start(new URL('serve.js', import.meta.url));
+  try {
+    await child.ask('start', { name: 'nest-clerk', contest });
+    const startedAt = performance.now();
+    await child.ask('backfill');
+    const seconds = (performance.now() - startedAt) / 1_000;
+    const users = clerk.users.all().length;
+    const rows = await database.count('users');
+    if (rows !== users) throw new Error(`Clerk has ${users} users, and ${rows} are there.`);
+    result.perSecond.push(users / seconds);
+  } finally {
+    await child.stop();
   }
 }

@@ -1,3 +1,5 @@
+import { setTimeout as wait } from 'node:timers/promises';
+
 import { verifyWebhook } from '@clerk/backend/webhooks';
 import { Controller, HttpCode, Module, Post, type RawBodyRequest, Req, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -8,17 +10,22 @@ import { Pool } from 'pg';
 import { PrismaService } from '../../apps/api/src/database/prisma.service.js';
 import { ClerkModule } from '../../libs/clerk/src/index.js';
 import { WebhookApplier } from '../../libs/clerk/src/webhooks/webhook-applier.service.js';
+import { WebhookReceiver } from '../../libs/clerk/src/webhooks/webhook-receiver.js';
 import { INSTANCE_ID } from './signed-events.js';
 
 export interface Contest {
   readonly url: string;
   readonly secret: string;
+  /** The Clerk that users are brought from; left out where none is asked. */
+  readonly clerk?: { readonly secretKey: string; readonly apiUrl: string };
 }
 
 export interface Running {
   readonly app: NestFastifyApplication;
   /** Where deliveries are applied beside the endpoint. */
   readonly applier: WebhookApplier | null;
+  /** Resolves when no delivery waits any more, in any process. */
+  readonly settled: () => Promise<void>;
 }
 
 export const CONTESTANTS = {
@@ -31,13 +38,14 @@ export type ContestantName = keyof typeof CONTESTANTS;
 
 type WebhookRequest = RawBodyRequest<FastifyRequest>;
 
-async function startNestClerk({ url, secret }: Contest): Promise<Running> {
+async function startNestClerk({ url, secret, clerk }: Contest): Promise<Running> {
   const database = await PrismaService.open({ kind: 'postgres', url });
 
   @Module({
     imports: [
       ClerkModule.register({
         secretKey: 'sk_test_bench',
+        ...clerk,
         webhookSecrets: secret,
         instanceId: INSTANCE_ID,
         database,
@@ -47,7 +55,21 @@ async function startNestClerk({ url, secret }: Contest): Promise<Running> {
   class AppModule {}
 
   const app = await listen(AppModule);
-  return { app, applier: app.get(WebhookApplier, { strict: false }) };
+  const applier = app.get(WebhookApplier, { strict: false });
+  const receiver = app.get(WebhookReceiver, { strict: false });
+  const settled = async () => {
+    for (;;) {
+      await applier.idle();
+      if ((await receiver.backlog()).pending === 0) return;
+      // Another process has them, or they are due again later.
+      await wait(10);
+    }
+  };
+  return { app, applier, settled };
+}
+
+function runningPlainly(app: NestFastifyApplication): Running {
+  return { app, applier: null, settled: () => Promise.resolve() };
 }
 
 /** As most services write it. */
@@ -67,7 +89,7 @@ async function startInline({ url, secret }: Contest): Promise<Running> {
     }
   }
 
-  return { app: await listen(withController(WebhookController)), applier: null };
+  return runningPlainly(await listen(withController(WebhookController)));
 }
 
 /** The inbox row and the user in one transaction of the driver, for each request. */
@@ -80,19 +102,30 @@ async function startPlainTransaction({ url, secret }: Contest): Promise<Running>
     @HttpCode(204)
     async receive(@Req() req: WebhookRequest): Promise<void> {
       const event = await verifiedUser(req, secret);
-      const client = await pool.connect();
-      try {
-        await client.query('BEGIN');
-        await client.query(INSERT, [String(req.headers['svix-id']), event.data.id, JSON.stringify(event)]);
-        await client.query(UPSERT, [event.data.id, event.data.first_name, event.data.updated_at]);
-        await client.query('COMMIT');
-      } finally {
-        client.release();
-      }
+      const { id, first_name, updated_at } = event.data;
+      await insertAndUpsert(pool, {
+        insert: [String(req.headers['svix-id']), id, JSON.stringify(event)],
+        upsert: [id, first_name, updated_at],
+      });
     }
   }
 
-  return { app: await listen(withController(WebhookController)), applier: null };
+  return runningPlainly(await listen(withController(WebhookController)));
+}
+
+export async function insertAndUpsert(
+  pool: Pool,
+  { insert, upsert }: { readonly insert: readonly unknown[]; readonly upsert: readonly unknown[] },
+): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN');
+    await client.query(INSERT, [...insert]);
+    await client.query(UPSERT, [...upsert]);
+    await client.query('COMMIT');
+  } finally {
+    client.release();
+  }
 }
 
 /** Also what is measured through the driver alone. */

@@ -1,5 +1,5 @@
 // The program behind `npm run bench:webhooks`. Ends well also when a target is missed; badly when a contestant answers wrongly.
-import { createWebhookSecret } from '../../libs/clerk-sandbox/src/index.js';
+import { ClerkSandbox, createWebhookSecret } from '../../libs/clerk-sandbox/src/index.js';
 import { Child } from '../child.js';
 import { jsonLines, readable } from '../report.js';
 import { BenchDatabase } from './bench-database.js';
@@ -18,16 +18,30 @@ if (settings !== null) {
 async function measure(settings: Settings): Promise<Measurements> {
   const database = await BenchDatabase.create();
   const secret = createWebhookSecret();
+  const clerk = await ClerkSandbox.start({ seed: false });
   try {
+    progress(`${settings.users} users at Clerk`);
+    createUsers(clerk, settings.users);
     progress('Signatures');
     const signature = await runSignatureContest(secret);
-    const contest = await runContest({ database, secret, settings, progress });
+    const contest = await runContest({ database, secret, clerk, settings, progress });
     progress(`Memory over ${settings.memoryEvents} events`);
     await database.empty();
     const memory = await watchMemory({ url: database.url, secret }, settings.memoryEvents);
     return { contest, signature, memory };
   } finally {
+    await clerk.stop();
     await database.drop();
+  }
+}
+
+function createUsers(clerk: ClerkSandbox, count: number): void {
+  for (let index = 0; index < count; index += 1) {
+    clerk.users.create({
+      email_address: [`backfill${index}@example.com`],
+      first_name: 'Ines',
+      created_at: new Date(1_700_000_000_000 + index).toISOString(),
+    });
   }
 }
 

@@ -3,6 +3,7 @@ import 'reflect-metadata';
 
 import type { AddressInfo } from 'node:net';
 
+import { ClerkSync } from '../../libs/clerk/src/index.js';
 import { answerParent } from '../answer-parent.js';
 import { type Contest, type ContestantName, CONTESTANTS, type Running } from './contestants.js';
 
@@ -18,9 +19,13 @@ answerParent({
   async stopApplying() {
     await running?.applier?.onModuleDestroy();
   },
-  /** Applies everything that waits. */
+  /** Until nothing waits, here or in another process. */
   async apply() {
     running?.applier?.onApplicationBootstrap();
-    await running?.applier?.idle();
+    await running?.settled();
+  },
+  /** Brings all users from Clerk. */
+  async backfill() {
+    await running?.app.get(ClerkSync, { strict: false }).backfill();
   },
 });

@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util';
 
+import { countOption } from '../count-option.js';
+
 export interface Settings {
   /** Results as JSON lines. */
   readonly json: boolean;
@@ -7,6 +9,8 @@ export interface Settings {
   /** Events that each contestant is sent in a round. */
   readonly events: number;
   readonly memoryEvents: number;
+  /** Users that a backfill brings. */
+  readonly users: number;
 }
 
 const USAGE = `npm run bench:webhooks -- [options]
@@ -14,7 +18,8 @@ const USAGE = `npm run bench:webhooks -- [options]
   --json             one JSON line for each figure, nothing else on stdout
   --rounds N         rounds that take turns (default 5)
   --events N         events in each, for each contestant (default 6000)
-  --memory-events N  events over which memory is watched (default 200000)
+  --memory-events N  events over which memory is watched (default 200000, some five minutes)
+  --users N          users that a backfill brings (default 10000; far more would wait for what Clerk allows in ten seconds)
 
 The server is TEST_DATABASE_URL (default postgresql://postgres@127.0.0.1:5432/postgres); a database of its own is made on it and dropped.
 `;
@@ -27,6 +32,7 @@ export function readSettings(): Settings | null {
       rounds: { type: 'string', default: '5' },
       events: { type: 'string', default: '6000' },
       'memory-events': { type: 'string', default: '200000' },
+      users: { type: 'string', default: '10000' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -36,14 +42,9 @@ export function readSettings(): Settings | null {
   }
   return {
     json: values.json,
-    rounds: count('rounds', values.rounds),
-    events: count('events', values.events),
-    memoryEvents: count('memory-events', values['memory-events']),
+    rounds: countOption('rounds', values.rounds),
+    events: countOption('events', values.events),
+    memoryEvents: countOption('memory-events', values['memory-events']),
+    users: countOption('users', values.users),
   };
-}
-
-function count(name: string, value: string): number {
-  const number = Number(value);
-  if (Number.isInteger(number) && number > 0) return number;
-  throw new TypeError(`--${name} must be a whole number above 0.`);
 }

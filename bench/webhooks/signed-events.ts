@@ -5,6 +5,8 @@ import { signatureHeaders } from '../../libs/clerk-sandbox/src/index.js';
 export const INSTANCE_ID = 'ins_bench';
 
 export interface SignedEvent {
+  /** Of the user. */
+  readonly id: string;
   readonly body: string;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -15,7 +17,11 @@ export function signedEvents(count: number, secret: string): SignedEvent[] {
   return Array.from({ length: count }, () => {
     const id = randomUUID().replaceAll('-', '');
     const body = userCreated(`user_${id}`);
-    return { body, headers: signatureHeaders({ id: `msg_${id}`, timestampSeconds, body }, secret) };
+    return {
+      id: `user_${id}`,
+      body,
+      headers: signatureHeaders({ id: `msg_${id}`, timestampSeconds, body }, secret),
+    };
   });
 }
 

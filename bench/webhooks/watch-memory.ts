@@ -12,14 +12,14 @@ const BATCH = 500;
 answerParent({
   /** Mebibytes in use after each tenth of the events. */
   async watch({ contest, events }: { contest: Contest; events: number }) {
-    const { app, applier } = await CONTESTANTS['nest-clerk'](contest);
+    const { app, settled } = await CONTESTANTS['nest-clerk'](contest);
     const clerk = app.get(ClerkService);
     const weights: number[] = [];
     for (let sample = 0; sample < SAMPLES; sample += 1) {
       for (let sent = 0; sent < events / SAMPLES; sent += BATCH) {
         const batch = signedEvents(BATCH, contest.secret);
         await Promise.all(batch.map(({ body, headers }) => clerk.processWebhook(Buffer.from(body), headers)));
-        await applier?.idle();
+        await settled();
       }
       weights.push(await weight());
     }
