@@ -4,7 +4,10 @@ import { type Cluster, Redis } from 'ioredis';
 
 import { RateLimitEngine } from '../../libs/rate-limit/src/limiter/rate-limit-engine.js';
 import type { LimiterUnderTest } from '../../libs/rate-limit/src/limiter/rate-limiter.contract.js';
-import { type LimitScriptCall, RedisRateLimiter } from '../../libs/rate-limit/src/limiter/redis-rate-limiter.js';
+import {
+  type LimitScriptCall,
+  RedisRateLimiter,
+} from '../../libs/rate-limit/src/limiter/redis-rate-limiter.js';
 
 /** Unix time, milliseconds: where the test's clock begins. */
 const START_MS = 1_800_000_000_000;
