@@ -19,7 +19,8 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 /** After this, keys in hand are refreshed behind the requests that they serve. */
 const FRESH_MS = 5 * MINUTE_MS;
-const REQUEST_TIMEOUT_MS = 300;
+/** An answer that does come may take a good part of a second, among fifty requests on a busy machine. */
+const REQUEST_TIMEOUT_MS = 1_000;
 
 type Fault = Parameters<ClerkSandbox['faults']['add']>[0];
 
@@ -176,7 +177,8 @@ describe.each(FAULTS)('while Clerk is %s', (_name, faultCase) => {
     const tokens = newTokens(50);
     const startedAt = performance.now();
     for (const answer of await app.getAll(tokens)) expectUnavailable(answer, faultCase);
-    expect(performance.now() - startedAt).toBeLessThan(REQUEST_TIMEOUT_MS * attempts + 1_000);
+    // One after the other they would take fifty times the limit.
+    expect(performance.now() - startedAt).toBeLessThan(REQUEST_TIMEOUT_MS * attempts + 10_000);
     expect(jwksCalls()).toBe(attempts);
 
     clock.advance(pauseMs - 1);
@@ -262,7 +264,8 @@ describe('while Clerk is slow', () => {
     expectUnavailable(await app.get(newToken()));
     const elapsedMs = performance.now() - startedAt;
     expect(elapsedMs).toBeGreaterThanOrEqual(REQUEST_TIMEOUT_MS - 5);
-    expect(elapsedMs).toBeLessThan(REQUEST_TIMEOUT_MS + 1_000);
+    // The answer itself would come after 10 s.
+    expect(elapsedMs).toBeLessThan(9_000);
   });
 });
 

@@ -46,7 +46,10 @@ async function listening({ output, exit }: Run): Promise<string> {
     (found) => found !== undefined,
   );
   ended.catch(() => undefined);
-  return (await Promise.race([url, ended])) ?? '';
+  const found = (await Promise.race([url, ended])) ?? '';
+  // It says so a moment before it listens to signals; once it answers, it does.
+  await call(`${found}/health/live`);
+  return found;
 }
 
 describe('the boot stops with one message', () => {
@@ -96,7 +99,7 @@ describe('the boot stops with one message', () => {
       expect(output()).toMatch(new RegExp(`- \\w+ \\(${name}\\) `));
     }
     expect(output()).not.toMatch(/topsecret|top secret/);
-  }, 90_000);
+  }, 180_000);
 
   it('of one line when the port is taken', async () => {
     const server = createServer();
@@ -112,14 +115,14 @@ describe('the boot stops with one message', () => {
       `\nPort ${port} for the offline Clerk is taken: set SANDBOX_PORT to another.\n`,
     );
     await new Promise((resolve) => server.close(resolve));
-  }, 90_000);
+  }, 180_000);
 
   it('when the database cannot be reached', async () => {
     const { output, exit } = run({ DATABASE_URL: 'postgresql://nobody:topsecret@127.0.0.1:1/none' });
     expect(await exit).toBe(1);
     expect(output()).toMatch(/database/i);
     expect(output()).not.toMatch(/topsecret|\n\s+at /);
-  }, 90_000);
+  }, 180_000);
 });
 
 describe('the embedded database', () => {
@@ -136,7 +139,7 @@ describe('the embedded database', () => {
     await listening(third);
     third.child.kill('SIGTERM');
     expect(await third.exit).toBe(0);
-  }, 90_000);
+  }, 180_000);
 
   it('keeps the users over a restart', async () => {
     const env = { EMBEDDED_DATABASE_DIR: join(home, 'restart') };
@@ -154,7 +157,7 @@ describe('the embedded database', () => {
       expect(await service.exit).toBe(0);
     }
     expect(ids[0]).toBe(ids[1]);
-  }, 90_000);
+  }, 180_000);
 });
 
 describe('the health of the service', () => {
@@ -175,7 +178,7 @@ describe('the health of the service', () => {
     expect((await call(`${url}/nowhere`)).body).toMatchObject({ status: 404, code: 'ROUTE_NOT_FOUND' });
     service.child.kill('SIGTERM');
     expect(await service.exit).toBe(0);
-  }, 90_000);
+  }, 180_000);
 });
 
 describe('at a signal', () => {
@@ -189,7 +192,7 @@ describe('at a signal', () => {
     service.child.kill('SIGTERM');
     expect(await service.exit).toBe(0);
     expect(Date.now() - startedAt).toBeLessThan(15_000);
-  }, 90_000);
+  }, 180_000);
 });
 
 const onPostgres = backends === 'services' ? describe : undefined;
@@ -222,5 +225,5 @@ onPostgres?.('a PostgreSQL whose schema is behind', () => {
     service.child.kill('SIGTERM');
     expect(await service.exit).toBe(0);
     await database.drop();
-  }, 90_000);
+  }, 180_000);
 });

@@ -169,12 +169,16 @@ describe('a user.deleted', () => {
     const client = prisma.$extends({
       client: {
         $transaction: <T>(work: (transaction: Prisma.TransactionClient) => Promise<T>) =>
-          prisma.$transaction(async (transaction) => {
-            const answer = await work(transaction);
-            tellWritten();
-            await gate;
-            return answer;
-          }),
+          prisma.$transaction(
+            async (transaction) => {
+              const answer = await work(transaction);
+              tellWritten();
+              await gate;
+              return answer;
+            },
+            // Held open for as long as a webhook takes to come and wait.
+            { maxWait: 5_000, timeout: 20_000 },
+          ),
       },
     });
     // An extended client is of another type, and has all that the services use.

@@ -107,7 +107,8 @@ if (tier === undefined) throw new Error('There is no tier.');
   );
 
   it('goes on with the replica when a primary is lost, and hangs nobody', async () => {
-    const engine = new RateLimitEngine({ redis: { target: cluster.urls }, instances: 2 });
+    // Long enough for a busy machine, and much less than the failover takes.
+    const engine = new RateLimitEngine({ redis: { target: cluster.urls, answerMsMax: 400 }, instances: 2 });
     engines.push(engine);
     await engine.start();
     const principal = `user:${randomUUID()}`;
@@ -116,7 +117,7 @@ if (tier === undefined) throw new Error('There is no tier.');
     await cluster.killPrimaryOf(`limit:{${principal}}`);
     const outcomes = new Set<string>();
     let slowestMs = 0;
-    for (const untilMs = performance.now() + 25_000; performance.now() < untilMs;) {
+    for (const untilMs = performance.now() + 50_000; performance.now() < untilMs;) {
       const startedAt = performance.now();
       const { outcome } = await decide();
       slowestMs = Math.max(slowestMs, performance.now() - startedAt);
@@ -125,6 +126,6 @@ if (tier === undefined) throw new Error('There is no tier.');
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     expect(outcomes).toEqual(new Set(['unavailable', 'allowed']));
-    expect(slowestMs).toBeLessThan(1_000);
+    expect(slowestMs).toBeLessThan(2_000);
   });
 });

@@ -6,12 +6,18 @@ import { ClerkService } from 'nest-clerk';
 
 import { type Environment, readEnvironment } from '../apps/api/src/config/environment.js';
 import { backends } from './support/database.js';
-import { startTestService, type TestAnswer, type TestService, until } from './support/service.js';
+import {
+  RATE_LIMIT_ANSWER_MS,
+  startTestService,
+  type TestAnswer,
+  type TestService,
+  until,
+} from './support/service.js';
 
 // A thousand requests of one user take their time on a busy machine.
 import.meta.jest.setTimeout(120_000);
 
-const DEFAULTS = readEnvironment({}).rateLimits;
+const DEFAULTS = readEnvironment({ RATE_LIMIT_ANSWER_MS }).rateLimits;
 const POLICIES = {
   ANONYMOUS: '"minute";q=60;w=60',
   FREE: '"minute";q=10;w=60, "hour";q=1000;w=3600',
@@ -334,7 +340,7 @@ describe('X-Forwarded-For', () => {
   it('is not believed unless proxies are trusted', async () => {
     const direct = await startLimited({
       trustedProxies: null,
-      rateLimits: readEnvironment({ RATE_LIMIT_ANONYMOUS: '7/s,20000/h' }).rateLimits,
+      rateLimits: readEnvironment({ RATE_LIMIT_ANONYMOUS: '7/s,20000/h', RATE_LIMIT_ANSWER_MS }).rateLimits,
     });
     try {
       const answers = await Promise.all(Array.from({ length: 40 }, () => failFrom(randomAddress(), direct)));

@@ -2,7 +2,7 @@ import { SEEDED_USERS } from 'clerk-sandbox';
 
 import { readEnvironment } from '../apps/api/src/config/environment.js';
 import { hasRedisServer, RedisServer } from './support/redis-server.js';
-import { startTestService, type TestService, until } from './support/service.js';
+import { RATE_LIMIT_ANSWER_MS, startTestService, type TestService, until } from './support/service.js';
 
 const { free } = SEEDED_USERS;
 
@@ -26,7 +26,7 @@ afterAll(() => redis?.kill());
 
 /** A process of its own as far as limits go: it shares nothing with another but Redis. The seeded users have the same ids everywhere. */
 async function startLimited(variables: Record<string, string> = {}): Promise<TestService> {
-  const { rateLimits } = readEnvironment(variables);
+  const { rateLimits } = readEnvironment({ RATE_LIMIT_ANSWER_MS, ...variables });
   const service = await startTestService({ rateLimits, redisUrls: [redis.url] });
   running.push(service);
   return service;

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { freePort } from './support/free-port.js';
 import { expectationPattern, readTour, runTour } from './support/tour.js';
 
 const root = join(import.meta.dirname, '..');
@@ -40,7 +40,8 @@ describe('the README', () => {
 
     const steps = readTour(readme, 'Tour').map((step) => ({
       expected: onPorts(step.expected),
-      command: onPorts(step.command),
+      // A second is enough for a webhook, but not on every busy machine.
+      command: onPorts(step.command).replaceAll('sleep 1;', 'sleep 5;'),
     }));
     expect(steps.length).toBeGreaterThan(8);
     const printed = await runTour(steps, bare);
@@ -56,14 +57,6 @@ describe('the README', () => {
     }
   }, 180_000);
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 async function ready(url: string, timeoutMs: number): Promise<void> {
   const deadline = Date.now() + timeoutMs;

@@ -102,7 +102,7 @@ describe('while Redis is down', () => {
 
       await fail(proxy);
       const revoking = a.clerk.revokeSession(made.sessionId);
-      expect(await refusedAfterMs(a, made)).toBeLessThan(500);
+      expect(await refusedAfterMs(a, made)).toBeLessThan(950);
       await revoking;
       expect(await codesOn([a, b], known)).toEqual(['SESSION_REVOKED', 'SESSION_REVOKED']);
       expect(await codesOn([a, b], made)).toEqual(['SESSION_REVOKED', 200]);
@@ -116,7 +116,7 @@ describe('while Redis is down', () => {
         [200, 'active'],
         [200, 'active'],
       ]);
-      expect(performance.now() - startedAt).toBeLessThan(2 * 2_500);
+      expect(performance.now() - startedAt).toBeLessThan(2 * 5_000);
       expect(callsToClerk(`GET /v1/${path}`)).toBe(2);
 
       await proxy.restore();
@@ -140,7 +140,7 @@ describe('while Redis is down', () => {
       await fail(proxy);
       const startedAt = performance.now();
       const late = await startInstance(proxy.port);
-      expect(performance.now() - startedAt).toBeLessThan(4_000);
+      expect(performance.now() - startedAt).toBeLessThan(10_000);
       expect(codeOf(await late.get(signIn().token))).toBe(200);
       // Nobody could tell it.
       expect(codeOf(await late.get(revoked.token))).toBe(200);
@@ -187,15 +187,15 @@ describe('while Redis is slow', () => {
       const startedAt = performance.now();
       expect(codeOf(await b.get(signIn().token))).toBe(200);
       expect(codeOf(await b.get(known.token))).toBe('SESSION_REVOKED');
-      expect(performance.now() - startedAt).toBeLessThan(500);
+      expect(performance.now() - startedAt).toBeLessThan(950);
     }
     const startedAt = performance.now();
     const session = await b.get(undefined, `sessions/${other.sessionId}`);
     expect([session.status, session.body.outcome]).toEqual([200, 'active']);
-    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
 
     const revoking = a.clerk.revokeSession(made.sessionId);
-    expect(await refusedAfterMs(a, made)).toBeLessThan(500);
+    expect(await refusedAfterMs(a, made)).toBeLessThan(950);
     expect(await refusedAfterMs(b, made)).toBeLessThan(8_000);
     await revoking;
     await proxy.restore();

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+
 import { Redis } from 'ioredis';
 
 import { PrismaService } from '../apps/api/src/database/prisma.service.js';
@@ -28,7 +30,7 @@ describe('users in the database', () => {
 
 describe('webhooks in the database', () => {
   describeWebhookInbox(() => ({
-    inbox: new PrismaWebhookInbox(prisma, 'default'),
+    inbox: new PrismaWebhookInbox(prisma, randomUUID()),
     users: new PrismaUserMirror(prisma),
     bury: (id) => prisma.clerkWebhookEvent.update({ where: { id }, data: { status: 'dead', attempts: 10 } }),
     payloadOf: async (id) => (await prisma.clerkWebhookEvent.findUniqueOrThrow({ where: { id } })).payload,

@@ -71,7 +71,7 @@ describe('the library’s own command line on PostgreSQL', () => {
     const { rows } = await client.query(`SELECT id, status FROM clerk_webhook_events`);
     await client.end();
     expect(rows).toEqual([{ id: replayed.replayed[0], status: 'pending' }]);
-  });
+  }, 90_000);
 
   it.each([
     ['that is not there', 'postgresql://nobody:topsecret@127.0.0.1:1/none'],

@@ -87,11 +87,12 @@ describe('a host', () => {
     clerk.users.delete(ben);
     const second = await startHost(options);
     expect(second.report).toMatchObject({ missing: 1, stale: 1, extra: 1, fuse: null });
-    const { service } = second.host;
     await until(
-      () => service.findMirroredUser(ben),
-      ({ outcome }) => outcome === 'deleted',
+      () => prisma.clerkWebhookEvent.count({ where: { status: 'pending' } }),
+      (count) => count === 0,
     );
+    const { service } = second.host;
+    expect(await service.findMirroredUser(ben)).toMatchObject({ outcome: 'deleted' });
     expect(await service.findMirroredUser(ada)).toMatchObject({ user: { firstName: 'Changed' } });
     expect(second.welcomed).toEqual([comer]);
     await second.app.close();

@@ -248,7 +248,7 @@ describe('a user who is there', () => {
     }
     clerk.webhooks.faults = {};
     clerk.webhooks.release();
-    await clerk.webhooks.idle();
+    await clerk.webhooks.idle(60_000);
     await applied();
     const living = { where: { deletedAt: null } };
     const [rows, orgRows, memberRows] = await Promise.all([
@@ -272,5 +272,5 @@ describe('a user who is there', () => {
     expect(memberRows.map((row) => words(row.clerkId, row.role, row.updatedAt.getTime())).toSorted()).toEqual(
       all.map(({ id, role, updated_at }) => words(id, role, updated_at)).toSorted(),
     );
-  });
+  }, 240_000);
 });

@@ -110,7 +110,7 @@ async function probe(ask) {
 }
 
 async function postgresVersion() {
-  const client = new Client({ connectionString: databaseUrl, connectionTimeoutMillis: 2_000 });
+  const client = new Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
   client.on('error', () => undefined);
   await client.connect();
   const { rows } = await client.query('SHOW server_version');
@@ -121,7 +121,7 @@ async function postgresVersion() {
 async function redisVersion() {
   const client = new Redis(redisUrl, {
     lazyConnect: true,
-    connectTimeout: 2_000,
+    connectTimeout: 10_000,
     maxRetriesPerRequest: 0,
     retryStrategy: null,
   });

@@ -57,6 +57,8 @@ const signIn = async (page: Page, name: string) => {
 const log = (page: Page) => page.getByRole('log', { name: 'Messages' });
 const say = async (page: Page, text: string) => {
   await page.getByLabel('Message', { exact: true }).fill(text);
+  // The answer before may still be being kept: until it is, nothing is sent.
+  await page.locator('button[type="submit"]:enabled').waitFor();
   await page.keyboard.press('Enter');
 };
 const rows = (page: Page, text: string) => page.getByRole('row').filter({ hasText: text });

@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 
 import type { SeededRandom } from './chaos-random.js';
+import { freePort } from './free-port.js';
 
 const PROGRAM = join(import.meta.dirname, '..', 'chaos', 'service.js');
 /** An orchestrator's pause before it starts again what did not come up. */
@@ -32,7 +32,7 @@ export class ChaosFleet {
   ) {}
 
   static async start(count: number, environment: Readonly<Record<string, string>>): Promise<ChaosFleet> {
-    const ports = await freePorts(count);
+    const ports = await Promise.all(Array.from({ length: count }, freePort));
     const slots = ports.map((port): Slot => ({ port, child: null, isReady: false }));
     const fleet = new ChaosFleet(slots, environment);
     for (const slot of slots) fleet.launch(slot);
@@ -121,17 +121,4 @@ export async function poll(
     if (Date.now() > deadline) throw new Error(`After ${msMax / 1_000} s ${otherwise}.`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-}
-
-/** All taken before the first is given back, so that they differ. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports: number[] = [];
-  for (const server of servers) {
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const address = server.address();
-    if (typeof address === 'object' && address !== null) ports.push(address.port);
-  }
-  for (const server of servers) await new Promise((resolve) => server.close(resolve));
-  return ports;
 }

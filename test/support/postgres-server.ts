@@ -1,11 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { chown, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 import { Client } from 'pg';
+
+import { freePort } from './free-port.js';
 
 // Debian keeps these off the path, by major version. Part of the machine, if they are there: no dependency of this project.
 const DEBIAN_HOME = '/usr/lib/postgresql';
@@ -118,13 +119,4 @@ async function run(program: string, words: readonly string[]): Promise<void> {
     child.once('exit', resolve);
   });
   if (code !== 0) throw new Error(`${program} ended with ${String(code)}.`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== 'object' || address === null) throw new Error('There is no free port.');
-  return address.port;
 }

@@ -9,7 +9,7 @@ export const hasRedisCluster = hasRedisServer;
 const SLOTS = 16_384;
 const PRIMARIES = 3;
 /** A node that is silent for so long is given up by the others, milliseconds. */
-const NODE_TIMEOUT_MS = 1_000;
+const NODE_TIMEOUT_MS = 3_000;
 const FORMED_MS_MAX = 20_000;
 
 interface Node {

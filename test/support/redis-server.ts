@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { Redis } from 'ioredis';
+
+import { freePort } from './free-port.js';
 
 // Part of the machine, if it is there: no dependency of this project.
 const BINARY = 'redis-server';
@@ -136,10 +137,10 @@ export async function startLosableRedis(): Promise<LosableRedis> {
     port: primary.port,
     database: 0,
     isolateReplica: async () => {
-      // Answers when the replica has confirmed every write so far, within 5 s.
+      // Answers when the replica has confirmed every write so far, within 20 s.
       const confirmed = await primary.ask(async (redis) => {
         await redis.set('isolate', '1');
-        return redis.wait(1, 5_000);
+        return redis.wait(1, 20_000);
       });
       if (confirmed !== 1) throw new Error('The replica does not follow.');
       await replica.ask((redis) => redis.replicaof('NO', 'ONE'));
@@ -178,13 +179,4 @@ function emptiedDatabase(database: number): LosableRedis {
     restart: empty,
     stop: empty,
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== 'object' || address === null) throw new Error('There is no free port.');
-  return address.port;
 }

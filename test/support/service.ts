@@ -34,12 +34,16 @@ export interface TestAnswer {
   readonly body: any;
 }
 
+/** Where Redis takes longer, which it may on a busy machine, each process counts for itself. */
+export const RATE_LIMIT_ANSWER_MS = '2000';
+
 /** What a test file sends as one user, and all of them from one address, must not run into limits unless it is about them. */
 const OUT_OF_REACH = {
   RATE_LIMIT_ANONYMOUS: '10000/s',
   RATE_LIMIT_FREE: '10000/s',
   RATE_LIMIT_PRO: '10000/s',
   RATE_LIMIT_ENTERPRISE: '10000/s',
+  RATE_LIMIT_ANSWER_MS,
 };
 
 /** The whole service on a database of its own, listening on free ports, with its log off. */
@@ -88,11 +92,11 @@ export async function call(url: string, request: TestRequest = {}): Promise<Test
 
 /** Asks until the answer is what is waited for: what a webhook brings comes in its own time. */
 export async function until<T>(ask: () => Promise<T>, isThere: (answer: T) => boolean): Promise<T> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     const answer = await ask();
     if (isThere(answer)) return answer;
-    if (Date.now() > deadline) throw new Error(`Not there after 20 s: ${JSON.stringify(answer)}`);
+    if (Date.now() > deadline) throw new Error(`Not there after 60 s: ${JSON.stringify(answer)}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -1,5 +1,7 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
+import { freePort } from './free-port.js';
+
 /** A way to a server on this machine that can be cut, slowed, led elsewhere, or made to swallow everything. */
 export class TcpProxy {
   /** Bytes that came from the near side. */
@@ -16,9 +18,9 @@ export class TcpProxy {
 
   static async to(port: number, host = '127.0.0.1'): Promise<TcpProxy> {
     const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const address = server.address();
-    const proxy = new TcpProxy(server, typeof address === 'object' && address !== null ? address.port : 0);
+    const ownPort = await freePort();
+    await new Promise<void>((resolve) => server.listen(ownPort, '127.0.0.1', resolve));
+    const proxy = new TcpProxy(server, ownPort);
     proxy.leadTo(port, host);
     return proxy;
   }

@@ -63,7 +63,7 @@ export function renderHooks<T>(
 export async function until(holds: () => boolean): Promise<void> {
   const startedMs = performance.now();
   while (!holds()) {
-    if (performance.now() - startedMs > 3_000) throw new Error('It does not hold after 3 s.');
+    if (performance.now() - startedMs > 20_000) throw new Error('It does not hold after 20 s.');
     await act(() => new Promise<void>((resolve) => setImmediate(resolve)));
   }
 }

@@ -48,16 +48,19 @@ describe('the environment', () => {
       tiers: defaults,
       isPerOrganization: false,
       instances: 1,
+      answerMsMax: 50,
     });
     const told = {
       RATE_LIMIT_FREE: '20/min',
       RATE_LIMIT_PER_ORGANIZATION: 'true',
       RATE_LIMIT_INSTANCES: '3',
+      RATE_LIMIT_ANSWER_MS: '200',
     };
     expect(readEnvironment(told).rateLimits).toEqual({
       tiers: { ...defaults, FREE: tier(minute(20)) },
       isPerOrganization: true,
       instances: 3,
+      answerMsMax: 200,
     });
   });
 
@@ -105,6 +108,7 @@ describe('the environment', () => {
     [{ RATE_LIMIT_ANONYMOUS: '0/min' }, 'RATE_LIMIT_ANONYMOUS must be requests'],
     [{ RATE_LIMIT_PER_ORGANIZATION: 'yes' }, 'RATE_LIMIT_PER_ORGANIZATION must be true or false'],
     [{ RATE_LIMIT_INSTANCES: '0' }, 'RATE_LIMIT_INSTANCES must be from 1 to 1000'],
+    [{ RATE_LIMIT_ANSWER_MS: '10001' }, 'RATE_LIMIT_ANSWER_MS must be from 1 to 10000'],
     [{ CHAT_API_URL: 'ftp://h' }, 'CHAT_API_URL must be a URL that starts with http:// or https://'],
   ])('%j is said to be wrong, by name', (env, problem) => {
     expect(problems(env)).toEqual([expect.stringContaining(problem)]);

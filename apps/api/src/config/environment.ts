@@ -78,6 +78,10 @@ const schema = z.object({
     (value) => (value === '' || value === undefined ? 1 : Number(value)),
     z.int('must be a whole number').min(1, 'must be from 1 to 1000').max(1_000, 'must be from 1 to 1000'),
   ),
+  RATE_LIMIT_ANSWER_MS: z.preprocess(
+    (value) => (value === '' || value === undefined ? 50 : Number(value)),
+    z.int('must be a whole number').min(1, 'must be from 1 to 10000').max(10_000, 'must be from 1 to 10000'),
+  ),
   CHAT_API_URL: url('http:', 'https:'),
   CHAT_API_KEY: text,
   CHAT_MODEL: text,
@@ -153,6 +157,7 @@ function rateLimits(values: z.infer<typeof schema>): RateLimitSettings {
     tiers: tiersOf(values),
     isPerOrganization: values.RATE_LIMIT_PER_ORGANIZATION === 'true',
     instances: values.RATE_LIMIT_INSTANCES,
+    answerMsMax: values.RATE_LIMIT_ANSWER_MS,
   };
 }
 

@@ -12,6 +12,8 @@ export interface RateLimitSettings {
   readonly isPerOrganization: boolean;
   /** How many processes share the budgets. */
   readonly instances: number;
+  /** How long a request waits for Redis, milliseconds. */
+  readonly answerMsMax: number;
 }
 
 /** By the variable that overrides it. */

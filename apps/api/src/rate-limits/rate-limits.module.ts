@@ -21,7 +21,7 @@ const reflector = new Reflector();
 @Module({})
 export class RateLimitsModule {
   static register({ rateLimits, redisUrls, isProduction, trustedProxies }: Environment): DynamicModule {
-    const { tiers, instances, isPerOrganization } = rateLimits;
+    const { tiers, instances, answerMsMax, isPerOrganization } = rateLimits;
     return {
       module: RateLimitsModule,
       providers: isProduction && trustedProxies === null ? [UntrustedForwarding] : [],
@@ -40,7 +40,7 @@ export class RateLimitsModule {
               identify: (context) => identity.of(context),
               skip: isWebhook,
               isPublic,
-              ...(redisUrls.length === 0 ? {} : { redis: { target: redisUrls } }),
+              ...(redisUrls.length === 0 ? {} : { redis: { target: redisUrls, answerMsMax } }),
             };
           },
         }),

@@ -117,7 +117,9 @@ describe('the Backend API', () => {
   ] as const)('that is %s has a code of its own', async (_name, fault, code) => {
     sandbox.faults.add(fault);
     const startedAt = Date.now();
-    expect((await failure(backend({ requestTimeoutMs: 200 }).getUser(free.id))).code).toBe(code);
+    // What is not answered in time has this code too: where there is another to come, a busy machine may take its time.
+    const requestTimeoutMs = code === 'CLERK_UNAVAILABLE' ? 200 : 900;
+    expect((await failure(backend({ requestTimeoutMs }).getUser(free.id))).code).toBe(code);
     expect(Date.now() - startedAt).toBeLessThan(5_000);
   });
 

@@ -384,7 +384,8 @@ describe('the budget of a development instance', () => {
 
   it('is half for machine tokens, whoever makes them up', async () => {
     const verify = (index: number) => backend.verifyMachineToken('m2m_token', `mt_${index}_0123456789abcdef`);
-    await codesOf(repeat(50, verify));
+    // No more than are under way at once: a turn is waited for by the real clock, and for a second only.
+    for (let first = 0; first < 50; first += 10) await codesOf(repeat(10, (index) => verify(first + index)));
     expect((await failure(verify(50))).code).toBe('CLERK_RATE_LIMITED');
     expect(total()).toBe(50);
     expect(await codesOf(repeat(50, ask))).toEqual(repeat(50, () => 'CLERK_RESOURCE_NOT_FOUND'));
@@ -393,7 +394,10 @@ describe('the budget of a development instance', () => {
   it('of a live instance is a thousand', async () => {
     const live = await ClerkSandbox.start({ secretKey: 'sk_live_sandbox' });
     backend = create(TIMEOUT_MS, live);
-    expect(new Set(await codesOf(repeat(1_000, ask)))).toEqual(new Set(['CLERK_RESOURCE_NOT_FOUND']));
+    // A hundred at a time: a turn is waited for by the real clock, and for five seconds only.
+    for (let hundred = 0; hundred < 10; hundred += 1) {
+      expect(new Set(await codesOf(repeat(100, ask)))).toEqual(new Set(['CLERK_RESOURCE_NOT_FOUND']));
+    }
     expect((await failure(ask())).code).toBe('CLERK_RATE_LIMITED');
     expect(live.requestCounts.get('POST /v1/sessions/sess_none/revoke')).toBe(1_000);
     await live.stop();

@@ -27,7 +27,8 @@ export function describeWebhookInbox(create: () => Promise<InboxUnderTest> | Inb
   let payloadOf: InboxUnderTest['payloadOf'];
   let bury: InboxUnderTest['bury'];
 
-  beforeAll(async () => {
+  // Anew for each: what failed in one test is due again some seconds later.
+  beforeEach(async () => {
     ({ inbox, users, payloadOf, bury } = await create());
   });
 
