@@ -42,7 +42,7 @@ const frontEnd = (version, folderSuffix) => ({
 /** @type {import('jest').Config} */
 export default {
   // Well over what any test takes: it ends what hangs, and does not judge how busy the machine is.
-  testTimeout: 60_000,
+  testTimeout: 120_000,
   reporters: ['default', '<rootDir>/tools/plain-summary-reporter.js'],
   projects: [
     {

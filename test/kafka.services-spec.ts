@@ -106,7 +106,7 @@ withBroker('a service behind Kafka', () => {
     closing.push(() => service.stop());
   }, 90_000);
 
-  afterAll(() => closeAll(closing), 60_000);
+  afterAll(() => closeAll(closing));
 
   const send = (request?: { id?: string; event?: object }) =>
     post(service.url, service.clerk.webhookSecret, request);
@@ -145,7 +145,7 @@ withBroker('a service behind Kafka', () => {
     });
     expect(String(message?.headers?.['clerk-registration'])).toBe('default');
     expect(String(message?.headers?.['clerk-event-type'])).toBe('user.created');
-  }, 60_000);
+  });
 
   it('puts no body of an e-mail or a text message into the topic', async () => {
     const code = '424242';
@@ -163,7 +163,7 @@ withBroker('a service behind Kafka', () => {
       payload: null,
     });
     expect(message?.value?.toString()).not.toContain(code);
-  }, 60_000);
+  });
 
   it('takes a repeated webhook once', async () => {
     const { id, status } = await send();
@@ -178,7 +178,7 @@ withBroker('a service behind Kafka', () => {
     });
     await isApplied(after);
     expect(await row(id)).toEqual(first);
-  }, 60_000);
+  });
 
   it('receives while the database is away, and applies all of it afterwards', async () => {
     await toDatabase.cut();
@@ -206,7 +206,7 @@ withBroker('a service behind Kafka', () => {
       () => usersOf(answers.map(({ id }) => id)).catch(() => 0),
       (rows) => rows === answers.length,
     );
-  }, 60_000);
+  });
 
   it('moves what is no webhook aside, and applies what is behind it', async () => {
     const clerkId = newId('user');
@@ -252,7 +252,7 @@ withBroker('a service behind Kafka', () => {
     expect(await row('msg_of_other')).toBeNull();
     // However deep, it is one: it is stored as far down as a database takes it.
     expect(await row(deepId)).toMatchObject({ type: 'galaxy.born' });
-  }, 60_000);
+  });
 
   it.each<[string, () => Promise<void>, () => Promise<void>]>([
     ['hangs', async () => broker.freeze(), async () => broker.thaw()],
@@ -343,7 +343,7 @@ withBroker('a process without a database', () => {
     } finally {
       await closeAll(closing);
     }
-  }, 60_000);
+  });
 });
 
 withBroker('consumers of one topic', () => {
@@ -375,7 +375,7 @@ withBroker('consumers of one topic', () => {
   afterEach(async () => {
     for (const child of children) child.kill('SIGKILL');
     await closeAll(closing.splice(0));
-  }, 60_000);
+  });
 
   function startConsumer(store: KafkaWebhookConsumerParts['inbox']['store']): KafkaWebhookConsumer {
     const consumer = new KafkaWebhookConsumer({
@@ -425,7 +425,7 @@ withBroker('consumers of one topic', () => {
     await until(storedCount, (count) => count === 1);
     expect(lines).toHaveLength(2);
     expect(lines[1]).toBe('Webhooks are taken from Kafka again.');
-  }, 60_000);
+  });
 
   it("wait for an inbox that does not take anything, skip nothing, and log nobody's data", async () => {
     const lines = listenToLog();
@@ -448,7 +448,7 @@ withBroker('consumers of one topic', () => {
       'Webhooks wait: what is in Kafka cannot be stored (DATABASE_UNAVAILABLE). Trying again until it can.',
       'Webhooks are taken from Kafka again.',
     ]);
-  }, 60_000);
+  });
 
   it('move aside what the database refuses, however much comes at once, and store what is behind it', async () => {
     const clerkId = newId('user');
@@ -470,7 +470,7 @@ withBroker('consumers of one topic', () => {
       String(headers?.['dead-reason']),
     ]);
     expect(dead).toEqual([...refused].map((id) => [id, 'NOT_STORABLE']));
-  }, 60_000);
+  });
 
   it('share it as they come and go: none is lost, and those of one entity stay in order', async () => {
     const clerkIds = Array.from({ length: 20 }, () => newId('user'));
@@ -558,7 +558,7 @@ withBroker('consumers of one topic', () => {
     await first.onModuleDestroy();
     startConsumer((delivery) => inbox.store(delivery));
     await until(storedCount, (count) => count === 1);
-  }, 60_000);
+  });
 
   it('that are told to stop finish what they have in hand, and commit it', async () => {
     const clerkId = newId('user');
@@ -593,5 +593,5 @@ withBroker('consumers of one topic', () => {
       (ids) => ids.includes(after.id),
     );
     expect(next).toEqual([after.id]);
-  }, 60_000);
+  });
 });

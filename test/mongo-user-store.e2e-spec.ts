@@ -29,8 +29,6 @@ import { MingoServer } from './support/mingo-server.js';
 import { until } from './support/service.js';
 import { plantUsers } from './support/sync.js';
 
-import.meta.jest.setTimeout(60_000);
-
 const BASE_MS = 1_800_000_000_000;
 const ANSWER_MS_MAX = 5_000;
 

@@ -53,7 +53,6 @@ describe('while Clerk does not answer', () => {
         );
       });
     },
-    40_000,
   );
 
   it('tokens verify on with the keys in hand, new ones too', async () => {
@@ -174,43 +173,40 @@ onPostgres?.('while the database does not answer', () => {
   it.each([
     ['down', () => proxy.cut()],
     ['silent', () => Promise.resolve(proxy.swallow())],
-  ])(
-    'everything that needs it says 503 within 5 s, and works again afterwards: %s',
-    async (name, fail) => {
-      const { token } = service.clerk.signIn(free.id);
-      expect((await me(service, token)).status).toBe(200);
-      await fail();
-      const startedAt = Date.now();
-      const [user, received, chat, ready, live] = await Promise.all([
-        me(service, token),
-        webhook(`msg_${name}`),
-        service.call('/api/v1/chat', { token, body: { message: 'Hi' } }),
-        service.call('/health/ready'),
-        service.call('/health/live'),
-      ]);
-      // Half a second beyond the 4.5 s of a statement, and what a busy machine adds. Two limits in a row are 9 s.
-      expect(Date.now() - startedAt).toBeLessThan(8_000);
-      for (const answer of [user, received, chat]) {
-        expect([answer.status, answer.body.code]).toEqual([503, 'DATABASE_UNAVAILABLE']);
-        expect(answer.headers.get('retry-after')).toBe('5');
-      }
-      expect([ready.status, ready.body.status, live.status]).toEqual([503, 'unready', 200]);
-      const history = await new ChatMessages(service.prisma)
-        .recent({ userId: free.id, conversationId: randomUUID() })
-        .catch((error: unknown) => error);
-      expect({ history, isOutage: isDatabaseOutage(history) }).toMatchObject({ isOutage: true });
+  ])('everything that needs it says 503 within 5 s, and works again afterwards: %s', async (name, fail) => {
+    const { token } = service.clerk.signIn(free.id);
+    expect((await me(service, token)).status).toBe(200);
+    await fail();
+    const [startedAt, before] = [Date.now(), performance.eventLoopUtilization()];
+    const [user, received, chat, ready, live] = await Promise.all([
+      me(service, token),
+      webhook(`msg_${name}`),
+      service.call('/api/v1/chat', { token, body: { message: 'Hi' } }),
+      service.call('/health/ready'),
+      service.call('/health/live'),
+    ]);
+    const { active } = performance.eventLoopUtilization(before);
+    // The work of this process itself is not the wait for the database.
+    expect(Date.now() - startedAt - active).toBeLessThan(5_000);
+    for (const answer of [user, received, chat]) {
+      expect([answer.status, answer.body.code]).toEqual([503, 'DATABASE_UNAVAILABLE']);
+      expect(answer.headers.get('retry-after')).toBe('5');
+    }
+    expect([ready.status, ready.body.status, live.status]).toEqual([503, 'unready', 200]);
+    const history = await new ChatMessages(service.prisma)
+      .recent({ userId: free.id, conversationId: randomUUID() })
+      .catch((error: unknown) => error);
+    expect({ history, isOutage: isDatabaseOutage(history) }).toMatchObject({ isOutage: true });
 
-      await proxy.restore();
-      await until(
-        () => webhook(`msg_${name}`),
-        ({ status }) => status === 204,
-      );
-      await until(
-        () => service.prisma.user.count({ where: { clerkId: `user_msg_${name}` } }),
-        (rows) => rows === 1,
-      );
-      expect((await me(service, token)).status).toBe(200);
-    },
-    40_000,
-  );
+    await proxy.restore();
+    await until(
+      () => webhook(`msg_${name}`),
+      ({ status }) => status === 204,
+    );
+    await until(
+      () => service.prisma.user.count({ where: { clerkId: `user_msg_${name}` } }),
+      (rows) => rows === 1,
+    );
+    expect((await me(service, token)).status).toBe(200);
+  });
 });

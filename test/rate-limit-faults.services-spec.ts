@@ -287,7 +287,8 @@ describeWithServer('when Redis hangs', () => {
     await decide('closed');
     for (let probes = 0; probes < 100; probes += 1) {
       expect(decide('closed')).not.toBeInstanceOf(Promise);
-      await passMs(4);
+      // Long enough in all for a probe to fail.
+      await passMs(12);
     }
     server.resume();
     await metrics.until('closed');
@@ -318,7 +319,7 @@ describeWithServer('when Redis hangs', () => {
     const { decide, engine } = await startEngine(server.port, PATIENT_MS);
     await decide('closed');
     const asked = decide('closed');
-    // The answer arrives while nothing can read it.
+    // Neither is it sent, nor could an answer be read.
     const untilMs = performance.now() + 2 * PATIENT_MS;
     while (performance.now() < untilMs);
     expect((await asked).outcome).toBe('allowed');
@@ -576,6 +577,6 @@ describeWithServer('an engine that is closed', () => {
     server.pause();
     const startedAt = performance.now();
     await engine.close();
-    expect(performance.now() - startedAt).toBeLessThan(1_000 + HUNG_MS);
+    expect(performance.now() - startedAt).toBeLessThan(HUNG_MS);
   });
 });

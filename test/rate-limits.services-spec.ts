@@ -88,6 +88,23 @@ const fields = async (service: TestService, plan?: string) => {
     expect(text).toMatch(/^rate_limit_redis_seconds_count [1-9]\d*$/m);
   });
 
+  it('that answer nothing are waited for as long as RATE_LIMIT_ANSWER_MS says, once', async () => {
+    const service = await startLimited({ RATE_LIMIT_ANSWER_MS: '400' });
+    expect((await ask(service)).status).toBe(200);
+    redis.pause();
+    try {
+      const startedAt = performance.now();
+      expect((await ask(service)).status).toBe(200);
+      const firstMs = performance.now() - startedAt;
+      expect(firstMs).toBeGreaterThanOrEqual(399);
+      // After 2 s without a word the connection itself is given up.
+      expect(firstMs).toBeLessThan(1_800);
+      expect((await service.call('/metrics')).text).toMatch(/^rate_limit_breaker_open 1$/m);
+    } finally {
+      redis.resume();
+    }
+  });
+
   it('emptied by an operator are new ones for whoever was blocked, 2 s later at most', async () => {
     const service = await startLimited();
     for (let spent = 0; spent < 10; spent += 1) expect((await ask(service)).status).toBe(200);

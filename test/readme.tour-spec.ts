@@ -40,8 +40,7 @@ describe('the README', () => {
 
     const steps = readTour(readme, 'Tour').map((step) => ({
       expected: onPorts(step.expected),
-      // A second is enough for a webhook, but not on every busy machine.
-      command: onPorts(step.command).replaceAll('sleep 1;', 'sleep 5;'),
+      command: onPorts(step.command),
     }));
     expect(steps.length).toBeGreaterThan(8);
     const printed = await runTour(steps, bare);

@@ -44,7 +44,7 @@ describe('two instances on one Redis', () => {
     expect((await a.get(token)).body.code).toBe('SESSION_REVOKED');
     const late = await startInstance(redisUrl().href);
     expect((await late.get(token)).body.code).toBe('SESSION_REVOKED');
-  }, 60_000);
+  });
 
   it('one that lost Redis for a while knows everything when it is back, in both directions', async () => {
     const proxy = await TcpProxy.to(Number(redisUrl().port || 6379), redisUrl().hostname);
@@ -79,5 +79,5 @@ describe('two instances on one Redis', () => {
       expect(refused.body.code).toBe('SESSION_REVOKED');
       expect(performance.now() - startedAt).toBeLessThan(1_000);
     }
-  }, 60_000);
+  });
 });

@@ -144,7 +144,7 @@ onServer('guide Row level security: the migration', () => {
     const urls = await Promise.all(Array.from({ length: 4 }, () => createDatabase()));
     const applied = await Promise.all(urls.map(migrate));
     expect(applied).toEqual(urls.map(() => MIGRATIONS));
-  }, 60_000);
+  });
 
   it("shows nobody another's row after any of its statements, each of which psql commits", async () => {
     const client = await connected(await createDatabase());

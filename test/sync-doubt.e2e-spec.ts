@@ -12,8 +12,6 @@ import { createTestDatabase, type TestDatabase } from './support/database.js';
 import { until } from './support/service.js';
 import { plantUsers } from './support/sync.js';
 
-import.meta.jest.setTimeout(60_000);
-
 let clerk: ClerkSandbox;
 let database: TestDatabase;
 let prisma: PrismaService;

@@ -148,7 +148,6 @@ describe('while the database does not take webhooks', () => {
         (rows) => rows === answers.length,
       );
     },
-    60_000,
   );
 
   it('the service is not ready for as long as the database only reads', async () => {
@@ -173,7 +172,7 @@ describe('while the database does not take webhooks', () => {
       () => service.call('/health/ready'),
       ({ status }) => status === 200,
     );
-  }, 60_000);
+  });
 
   it('metrics are told all the same, without what only the database knows', async () => {
     await proxy.cut();
@@ -420,7 +419,7 @@ describe('an event that goes wrong', () => {
       [hung.id, 2],
     ]);
     await applier.onModuleDestroy();
-  }, 60_000);
+  });
 
   const isHung = (event: ClerkEvent) => event.type === 'user.created' && event.user.firstName === 'Hang';
 
@@ -441,7 +440,7 @@ describe('an event that goes wrong', () => {
     await until(applied, (count) => count === others.length);
     expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, false, false]);
     await applier.onModuleDestroy();
-  }, 60_000);
+  });
 
   it('by having hung once is tried one after the other, beside what has not, however many there are', async () => {
     const hung = Array.from({ length: 6 }, () => created('Hang'));
@@ -486,7 +485,7 @@ describe('an event that goes wrong', () => {
     );
     expect(most).toBe(1);
     await applier.onModuleDestroy();
-  }, 60_000);
+  });
 
   it('by hanging gives others the time to do what its process has claimed, and none is suspected', async () => {
     const others = Array.from({ length: 6 }, () => created('Anna'));
@@ -513,7 +512,7 @@ describe('an event that goes wrong', () => {
     expect(signals.map(({ aborted }) => aborted)).toEqual([false, false]);
     expect(attempts).toEqual(others.map(() => 1));
     await Promise.all([hanging.onModuleDestroy(), elsewhere.onModuleDestroy()]);
-  }, 60_000);
+  });
 
   it('as the database goes away in the middle is done once it is back, after five times of that too', async () => {
     const url = urlOf(database);
@@ -553,7 +552,7 @@ describe('an event that goes wrong', () => {
     expect(outages).toBe(5);
     for (const { attempts, starts } of await prisma.clerkWebhookEvent.findMany())
       expect([attempts, starts]).toEqual([1, 0]);
-  }, 60_000);
+  });
 
   it('because the server was restarted under it does not count as a failure, however often that is', async () => {
     const one = created('Anna');
@@ -568,7 +567,7 @@ describe('an event that goes wrong', () => {
       await prisma.clerkWebhookEvent.updateMany({ data: { nextAttemptAt: new Date(0) } });
     }
     expect(await row(one.id)).toMatchObject({ status: 'pending', attempts: 0, starts: 0 });
-  }, 60_000);
+  });
 
   it('and is about somebody whose deletion commits meanwhile is stale, and its body is not kept', async () => {
     const one = created('Anna');
@@ -593,7 +592,7 @@ describe('an event that goes wrong', () => {
     await deletion;
     expect(await handled).toMatchObject({ outcome: 'handled', result: 'stale' });
     expect(await row(one.id)).toMatchObject({ status: 'stale', attempts: 1, payload: null });
-  }, 60_000);
+  });
 
   it.each<[string, Partial<WebhookDelivery>]>([
     ['waits for his row', {}],
@@ -636,7 +635,6 @@ describe('an event that goes wrong', () => {
       for (const { id } of [one, deletion])
         expect(await row(id)).toMatchObject({ attempts: 1, payload: null, lastError: null });
     },
-    60_000,
   );
 
   it('and ends when the deletion of its user, of whom nothing was known, has wiped and not yet committed waits for that, and its body is not kept', async () => {
@@ -664,7 +662,7 @@ describe('an event that goes wrong', () => {
     );
     expect(await handled).toMatchObject({ outcome: 'handled' });
     expect(await row(one.id)).toMatchObject({ status: 'applied', payload: null });
-  }, 60_000);
+  });
 
   it('by always failing delays no other', async () => {
     const poison = created('Poison');
@@ -685,8 +683,11 @@ describe('an event that goes wrong', () => {
       (count) => count === others.length,
     );
     await applier.onModuleDestroy();
-    expect(await row(poison.id)).toMatchObject({ status: 'pending', lastError: 'TypeError' });
-  }, 60_000);
+    const { status, lastError, attempts } = await row(poison.id);
+    expect({ status, lastError }).toEqual({ status: 'pending', lastError: 'TypeError' });
+    // Once, and again only where it was due before it was put off.
+    expect(attempts).toBeLessThanOrEqual(2);
+  });
 
   it('is worked on beside others, several at once', async () => {
     for (const one of Array.from({ length: 8 }, () => created('Anna'))) await inbox.store(one);
@@ -707,7 +708,7 @@ describe('an event that goes wrong', () => {
     await until(applied, (count) => count === 8);
     await applier.onModuleDestroy();
     expect(most).toBe(3);
-  }, 60_000);
+  });
 
   it('that is in hand when the service stops is finished first, and what was only claimed is due for others at once', async () => {
     for (const one of Array.from({ length: 12 }, () => created('Anna'))) await inbox.store(one);
@@ -740,7 +741,7 @@ describe('an event that goes wrong', () => {
       expect([starts, attempts]).toEqual([0, 0]);
       expect(nextAttemptAt.getTime()).toBeLessThanOrEqual(Date.now() + 1_000);
     }
-  }, 60_000);
+  });
 
   it('that another process has stored is applied at once, also after the connection that tells so broke', async () => {
     const elsewhere = await PrismaService.open(database.options);
@@ -793,5 +794,5 @@ describe('an event that goes wrong', () => {
     await near.onModuleDestroy();
     await far.onModuleDestroy();
     await elsewhere.onApplicationShutdown();
-  }, 60_000);
+  });
 });

@@ -96,5 +96,5 @@ describeWithDisk('webhooks that are sent to a database whose disk is full', () =
     );
     const failures = await service.prisma.clerkWebhookEvent.count({ where: { attempts: { gt: 1 } } });
     expect(failures).toBe(0);
-  }, 60_000);
+  });
 });

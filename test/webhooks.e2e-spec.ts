@@ -232,7 +232,7 @@ describe('a webhook of two months ago that is sent again, when nothing is left o
     expect(waiting).toMatchObject({ status: 'pending', attempts: 0, starts: 0 });
     expect(await settled(id)).toMatchObject({ status: 'stale' });
     expect(await row(clerkId)).toBeNull();
-  }, 30_000);
+  });
 
   it('brings a user whom Clerk still has as he is now', async () => {
     await forget();
@@ -312,9 +312,11 @@ describe('a request that Clerk did not sign', () => {
     // From the start: who is refused may be cut off while it still sends.
     socket.on('error', () => undefined);
     const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
-    const status = new Promise<number>((resolve) =>
-      socket.once('data', (answer) => resolve(Number(String(answer).split(' ')[1]))),
-    );
+    // 0: none.
+    const status = new Promise<number>((resolve) => {
+      socket.once('data', (answer) => resolve(Number(String(answer).split(' ')[1])));
+      socket.once('close', () => resolve(0));
+    });
     await once(socket, 'connect');
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     socket.write(`POST /webhooks/clerk HTTP/1.1\r\nhost: ${hostname}\r\n${lines.join('')}\r\n`);
@@ -342,7 +344,7 @@ describe('a request that Clerk did not sign', () => {
     expect(await request.status).toBe(400);
     expect(Date.now() - startedAt).toBeLessThan(6_000);
     await request.closed;
-  }, 20_000);
+  });
 
   it('fills no memory, however many there are: past 64 MiB they get 503 until some are gone', async () => {
     const bytes = 1_048_576;
@@ -356,7 +358,7 @@ describe('a request that Clerk did not sign', () => {
       ({ status }) => status === 204,
     );
     expect(answer.status).toBe(204);
-  }, 30_000);
+  });
 
   it('is not found with another method', async () => {
     expect((await service.call('/webhooks/clerk')).status).toBe(404);

@@ -9,7 +9,7 @@ const FIRST_PORT = 10_000;
 
 const given = new Set<number>();
 
-/** A port that nobody else takes before a server listens there, nor while that server is away. */
+/** A port that no other worker of this run takes before a server listens there, nor while that server is away. */
 export async function freePort(): Promise<number> {
   const worker = Number(process.env['JEST_WORKER_ID'] ?? 0) % WORKERS_MAX;
   for (;;) {

@@ -69,7 +69,7 @@ export class RedisCluster {
     for (const { redis } of [to, from]) await redis.cluster('SETSLOT', slot, 'NODE', to.id);
   }
 
-  /** Ends the primary that has this key at once; its replica takes over by itself, a second or two later. */
+  /** Ends the primary that has this key at once; its replica takes over by itself, some seconds later. */
   async killPrimaryOf(key: string): Promise<void> {
     const slot = Number(await this.primaries[0]?.redis.cluster('KEYSLOT', key));
     const { redis, server } = await this.ownerOf(slot);

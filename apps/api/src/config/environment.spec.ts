@@ -108,7 +108,9 @@ describe('the environment', () => {
     [{ RATE_LIMIT_ANONYMOUS: '0/min' }, 'RATE_LIMIT_ANONYMOUS must be requests'],
     [{ RATE_LIMIT_PER_ORGANIZATION: 'yes' }, 'RATE_LIMIT_PER_ORGANIZATION must be true or false'],
     [{ RATE_LIMIT_INSTANCES: '0' }, 'RATE_LIMIT_INSTANCES must be from 1 to 1000'],
-    [{ RATE_LIMIT_ANSWER_MS: '10001' }, 'RATE_LIMIT_ANSWER_MS must be from 1 to 10000'],
+    [{ RATE_LIMIT_ANSWER_MS: '0' }, 'RATE_LIMIT_ANSWER_MS must be from 1 to 2000'],
+    [{ RATE_LIMIT_ANSWER_MS: '2001' }, 'RATE_LIMIT_ANSWER_MS must be from 1 to 2000'],
+    [{ RATE_LIMIT_ANSWER_MS: '1.5' }, 'RATE_LIMIT_ANSWER_MS must be a whole number'],
     [{ CHAT_API_URL: 'ftp://h' }, 'CHAT_API_URL must be a URL that starts with http:// or https://'],
   ])('%j is said to be wrong, by name', (env, problem) => {
     expect(problems(env)).toEqual([expect.stringContaining(problem)]);

@@ -80,7 +80,7 @@ const schema = z.object({
   ),
   RATE_LIMIT_ANSWER_MS: z.preprocess(
     (value) => (value === '' || value === undefined ? 50 : Number(value)),
-    z.int('must be a whole number').min(1, 'must be from 1 to 10000').max(10_000, 'must be from 1 to 10000'),
+    z.int('must be a whole number').min(1, 'must be from 1 to 2000').max(2_000, 'must be from 1 to 2000'),
   ),
   CHAT_API_URL: url('http:', 'https:'),
   CHAT_API_KEY: text,

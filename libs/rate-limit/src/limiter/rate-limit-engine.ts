@@ -22,7 +22,10 @@ export interface RateLimitRedisOptions {
   readonly target: LimitRedisTarget;
   /** What every key begins with, so that several applications can share one Redis. @default 'limit:' */
   readonly keyPrefix?: string | undefined;
-  /** How long a request waits for Redis, milliseconds, 1–10,000; once more where this process itself stood still for half of it. @default 50 */
+  /**
+   * How long a request waits for Redis, milliseconds, 1–10,000; once more where this process itself stood still for half of it. A connection
+   * on which nothing comes for 2 seconds is given up whatever this is, and those who wait on it with it. @default 50
+   */
   readonly answerMsMax?: number | undefined;
 }
 
