@@ -8,6 +8,7 @@ import { isDatabaseOutage } from '../apps/api/src/database/database-outage.js';
 import { backends, createTestDatabase } from './support/database.js';
 import { startTestService, type TestService, until } from './support/service.js';
 import { TcpProxy } from './support/tcp-proxy.js';
+import { waited } from './support/waited.js';
 
 const { free } = SEEDED_USERS;
 const JWKS = 'GET /v1/jwks';
@@ -177,20 +178,20 @@ onPostgres?.('while the database does not answer', () => {
     const { token } = service.clerk.signIn(free.id);
     expect((await me(service, token)).status).toBe(200);
     await fail();
-    const [startedAt, before] = [Date.now(), performance.eventLoopUtilization()];
-    const [user, received, chat, ready, live] = await Promise.all([
-      me(service, token),
-      webhook(`msg_${name}`),
-      service.call('/api/v1/chat', { token, body: { message: 'Hi' } }),
-      service.call('/health/ready'),
-      service.call('/health/live'),
-    ]);
-    const { active } = performance.eventLoopUtilization(before);
-    // The work of this process itself is not the wait for the database.
-    expect(Date.now() - startedAt - active).toBeLessThan(5_000);
-    for (const answer of [user, received, chat]) {
-      expect([answer.status, answer.body.code]).toEqual([503, 'DATABASE_UNAVAILABLE']);
-      expect(answer.headers.get('retry-after')).toBe('5');
+    const { answer, waitedMs } = await waited(() =>
+      Promise.all([
+        me(service, token),
+        webhook(`msg_${name}`),
+        service.call('/api/v1/chat', { token, body: { message: 'Hi' } }),
+        service.call('/health/ready'),
+        service.call('/health/live'),
+      ]),
+    );
+    expect(waitedMs).toBeLessThan(5_000);
+    const [user, received, chat, ready, live] = answer;
+    for (const refused of [user, received, chat]) {
+      expect([refused.status, refused.body.code]).toEqual([503, 'DATABASE_UNAVAILABLE']);
+      expect(refused.headers.get('retry-after')).toBe('5');
     }
     expect([ready.status, ready.body.status, live.status]).toEqual([503, 'unready', 200]);
     const history = await new ChatMessages(service.prisma)

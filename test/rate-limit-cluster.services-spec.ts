@@ -6,7 +6,8 @@ import type { Cluster } from 'ioredis';
 import { RateLimitEngine } from '../libs/rate-limit/src/limiter/rate-limit-engine.js';
 import { describeRateLimiter } from '../libs/rate-limit/src/limiter/rate-limiter.contract.js';
 import { resolveTiers } from '../libs/rate-limit/src/tiers/resolve-tiers.js';
-import { hasRedisCluster, RedisCluster } from './support/redis-cluster.js';
+import { RedisCluster } from './support/redis-cluster.js';
+import { hasRedisServer } from './support/redis-server.js';
 import { TimedRedisLimiter } from './support/timed-redis-limiter.js';
 
 const [tier] = resolveTiers({
@@ -20,7 +21,7 @@ const [tier] = resolveTiers({
 });
 if (tier === undefined) throw new Error('There is no tier.');
 
-(hasRedisCluster ? describe : describe.skip)('on a Redis Cluster', () => {
+(hasRedisServer ? describe : describe.skip)('on a Redis Cluster', () => {
   let cluster: RedisCluster;
   let redis: Cluster;
   const engines: RateLimitEngine[] = [];

@@ -9,6 +9,7 @@ import { closeAll } from './support/guarded-app.js';
 import { hasPostgresServer, PostgresServer } from './support/postgres-server.js';
 import { startTestService, type TestService, until } from './support/service.js';
 import { TinyDisk } from './support/tiny-disk.js';
+import { waited } from './support/waited.js';
 
 const newId = () => `msg_${randomUUID().replaceAll('-', '')}`;
 const ANSWER_MS_MAX = 5_000;
@@ -65,12 +66,8 @@ describeWithDisk('webhooks that are sent to a database whose disk is full', () =
     const body = JSON.stringify({ type: 'user.created', data, timestamp: 1_800_000_000_000 });
     const timestampSeconds = Math.floor(Date.now() / 1_000);
     const headers = signatureHeaders({ id, timestampSeconds, body }, service.clerk.webhookSecret);
-    const [startedAt, before] = [Date.now(), performance.eventLoopUtilization()];
-    const { status, body: answer } = await service.call('/webhooks/clerk', { body, headers });
-    const { active } = performance.eventLoopUtilization(before);
-    // The work of this process itself, for all that are sent at once, is not the wait for the database.
-    const waitedMs = Date.now() - startedAt - active;
-    return { id, status, code: answer?.code, waitedMs };
+    const { answer, waitedMs } = await waited(() => service.call('/webhooks/clerk', { body, headers }));
+    return { id, status: answer.status, code: answer.body?.code, waitedMs };
   }
 
   it('get 204 or 503 within 5 s, none is lost, and all are applied once there is room', async () => {

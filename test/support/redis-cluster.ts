@@ -2,9 +2,7 @@ import { setTimeout as passMs } from 'node:timers/promises';
 
 import { Cluster, Redis } from 'ioredis';
 
-import { hasRedisServer, RedisServer } from './redis-server.js';
-
-export const hasRedisCluster = hasRedisServer;
+import { RedisServer } from './redis-server.js';
 
 const SLOTS = 16_384;
 const PRIMARIES = 3;

@@ -15,11 +15,15 @@ import { parseTrustedProxies, type TrustedProxies } from './trusted-proxies.js';
 
 /** An empty variable is one that is not set: that is what `NAME=` in a file or a compose file means. */
 const text = z.preprocess((value) => (value === '' ? undefined : value), z.string().optional());
-const port = (fallback: number) =>
+const wholeNumber = (fallback: number, min: number, max: number) =>
   z.preprocess(
     (value) => (value === '' || value === undefined ? fallback : Number(value)),
-    z.int('must be a whole number').min(0, 'must be from 0 to 65535').max(65_535, 'must be from 0 to 65535'),
+    z
+      .int('must be a whole number')
+      .min(min, `must be from ${min} to ${max}`)
+      .max(max, `must be from ${min} to ${max}`),
   );
+const port = (fallback: number) => wholeNumber(fallback, 0, 65_535);
 const url = (...schemes: string[]) =>
   text.refine(
     (value) => value === undefined || (URL.canParse(value) && schemes.includes(new URL(value).protocol)),
@@ -74,14 +78,8 @@ const schema = z.object({
     (value) => (value === '' ? undefined : value),
     z.enum(['true', 'false'], 'must be true or false').default('false'),
   ),
-  RATE_LIMIT_INSTANCES: z.preprocess(
-    (value) => (value === '' || value === undefined ? 1 : Number(value)),
-    z.int('must be a whole number').min(1, 'must be from 1 to 1000').max(1_000, 'must be from 1 to 1000'),
-  ),
-  RATE_LIMIT_ANSWER_MS: z.preprocess(
-    (value) => (value === '' || value === undefined ? 50 : Number(value)),
-    z.int('must be a whole number').min(1, 'must be from 1 to 2000').max(2_000, 'must be from 1 to 2000'),
-  ),
+  RATE_LIMIT_INSTANCES: wholeNumber(1, 1, 1_000),
+  RATE_LIMIT_ANSWER_MS: wholeNumber(50, 1, 2_000),
   CHAT_API_URL: url('http:', 'https:'),
   CHAT_API_KEY: text,
   CHAT_MODEL: text,
